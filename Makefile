@@ -1,0 +1,22 @@
+# The front door. `make demo` draws pictures, `make test` builds and runs every test; both install what is missing.
+BUILD ?= build
+
+.PHONY: all demo test install clean
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja: CMakeLists.txt tests/CMakeLists.txt
+	@tools/install-packages
+	@cmake -G Ninja -B $(BUILD) -S .
+
+demo: all
+	@tools/demo $(BUILD)/dit
+
+test: all
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+install: all
+	@cmake --install $(BUILD)
+
+clean:
+	@rm -rf $(BUILD)

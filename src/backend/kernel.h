@@ -1,0 +1,61 @@
+// backend/kernel.h: what the graph asks of a backend: one kernel for each op of ops.def.
+#ifndef DIT_BACKEND_KERNEL_H
+#define DIT_BACKEND_KERNEL_H
+
+#include "base/tensor.h"
+
+enum { DIT_MAX_OUTPUTS = 4 };
+
+// One application of an op. An absent optional input has dtype DIT_DTYPES (see dit_is_absent). The shape rule sees it
+// without data and fills in the outputs' dtypes and shapes; the kernel sees it with data, every view laid out as it asked.
+typedef struct dit_op_call {
+    int inputs, outputs;
+    dit_view *in;           // [inputs]
+    dit_view *out;          // [outputs], contiguous
+    const void *attributes; // struct dit_NAME_attributes of ops.def
+    void *workspace;        // as many bytes as the kernel's `workspace` said, 64-byte aligned
+    const void *prepared;   // what the kernel's `prepare` made of input 1, or NULL when it was not asked to
+} dit_op_call;
+
+static inline bool dit_is_absent(const dit_view *view)
+{
+    return view->dtype == DIT_DTYPES;
+}
+
+// How an input may lie in memory. What a kernel does not accept, the plan copies into a dense buffer first.
+typedef enum dit_layout {
+    DIT_DENSE,       // row-major without gaps
+    DIT_ROWS,        // the last axis is contiguous (or of extent 1), the others have any stride, 0 included
+    DIT_ANY_STRIDES, // every axis has any stride, 0 included (also negative ones)
+} dit_layout;
+
+typedef struct dit_kernel {
+    void (*run)(const dit_op_call *call); // uses all OpenMP threads; cannot fail: the shape rule has checked everything
+    size_t (*workspace)(const dit_op_call *call); // bytes of scratch; NULL: none
+    // Rearranges a weight (input 1) that does not change between runs, such as a linear layer's. NULL: no such form.
+    size_t (*prepared_size)(const dit_op_call *call); // 0: this call is better off without
+    void (*prepare)(const dit_op_call *call, void *prepared);
+    dit_layout layout;
+    // Float inputs arrive as f32 unless their bit is set here, and so do outputs: the plan widens and rounds around the
+    // kernel. A mask of 1 << dtype.
+    unsigned native_floats;
+    bool in_place;   // output 0 may be the same memory as an input of its shape, strides and dtype
+    bool any_dtype;  // moves bytes without looking at them: every dtype arrives as it is
+} dit_kernel;
+
+// ops.def rows become indices, attribute structs and kernel tables.
+typedef enum dit_op_id {
+#define OP(name, parameters, ...) DIT_OP_##name,
+#define VIEW_OP(name, parameters, ...) DIT_OP_##name,
+#include "backend/ops.def"
+    DIT_OPS,
+} dit_op_id;
+
+#define OP(name, parameters, ...)                                                                                      \
+    struct dit_##name##_attributes {                                                                                   \
+        __VA_ARGS__                                                                                                    \
+    };
+#define VIEW_OP OP
+#include "backend/ops.def"
+
+#endif
