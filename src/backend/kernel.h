@@ -7,7 +7,8 @@
 enum { DIT_MAX_OUTPUTS = 4 };
 
 // One application of an op. An absent optional input has dtype DIT_DTYPES (see dit_is_absent). The shape rule sees it
-// without data and fills in the outputs' dtypes and shapes; the kernel sees it with data, every view laid out as it asked.
+// without data and fills in the outputs' dtypes and shapes; the kernel sees it with data, every view laid out as it
+// asked.
 typedef struct dit_op_call {
     int inputs, outputs;
     dit_view *in;           // [inputs]
@@ -39,9 +40,41 @@ typedef struct dit_kernel {
     // Float inputs arrive as f32 unless their bit is set here, and so do outputs: the plan widens and rounds around the
     // kernel. A mask of 1 << dtype.
     unsigned native_floats;
-    bool in_place;   // output 0 may be the same memory as an input of its shape, strides and dtype
-    bool any_dtype;  // moves bytes without looking at them: every dtype arrives as it is
+    bool in_place;  // output 0 may be the same memory as an input of its shape, strides and dtype
+    bool any_dtype; // moves bytes without looking at them: every dtype arrives as it is
 } dit_kernel;
+
+// Attribute types that several ops share.
+typedef enum dit_activation {
+    DIT_NO_ACTIVATION,
+    DIT_SILU,
+    DIT_GELU_TANH,
+    DIT_GELU_ERF,
+    DIT_RELU,
+} dit_activation;
+
+typedef enum dit_pad_mode { DIT_PAD_VALUE, DIT_PAD_REPLICATE, DIT_PAD_REFLECT } dit_pad_mode;
+
+typedef enum dit_resize_mode {
+    DIT_NEAREST,          // torch's "nearest": source index floor(i * in / out)
+    DIT_BILINEAR,         // half-pixel centres
+    DIT_BILINEAR_CORNERS, // align_corners
+} dit_resize_mode;
+
+// The order of the features inside one patch token. Tokens run over frames, rows, columns.
+typedef enum dit_patch_order {
+    DIT_PATCH_CHANNEL_FIRST, // (C, pf, ph, pw): a convolution's weight order; FLUX and Qwen packing
+    DIT_PATCH_CHANNEL_LAST,  // (pf, ph, pw, C): the output order of DiT, PixArt, SD3, Lumina
+} dit_patch_order;
+
+// A sliding window over one to three spatial axes, outermost first.
+typedef struct dit_window {
+    int axes;
+    int extent[3]; // of the kernel; a convolution takes it from its weight
+    int stride[3], padding[3], dilation[3];
+    int output_padding[3]; // transposed only
+    int groups;
+} dit_window;
 
 // ops.def rows become indices, attribute structs and kernel tables.
 typedef enum dit_op_id {
