@@ -1,0 +1,55 @@
+// graph/weights.h: named tensors in their storage format, shared by every graph and plan of a model.
+#ifndef DIT_GRAPH_WEIGHTS_H
+#define DIT_GRAPH_WEIGHTS_H
+
+#include "base/tensor.h"
+
+// How a new model starts a parameter. Spread is the standard deviation or the bound.
+typedef struct dit_initial {
+    enum { DIT_INIT_ZEROS, DIT_INIT_ONES, DIT_INIT_NORMAL, DIT_INIT_UNIFORM } kind;
+    float spread;
+} dit_initial;
+#define DIT_INITIAL_ZEROS ((dit_initial){DIT_INIT_ZEROS, 0})
+#define DIT_INITIAL_ONES ((dit_initial){DIT_INIT_ONES, 0})
+#define DIT_INITIAL_NORMAL(std) ((dit_initial){DIT_INIT_NORMAL, (std)})
+#define DIT_INITIAL_UNIFORM(bound) ((dit_initial){DIT_INIT_UNIFORM, (bound)})
+// torch's xavier_uniform_ for a (fan_out, fan_in) weight: uniform within sqrt(6 / (fan_in + fan_out)).
+dit_initial dit_initial_xavier(int64_t fan_in, int64_t fan_out);
+
+typedef struct dit_weight {
+    const char *name;
+    dit_array array; // the stored tensor
+    bool owned;      // data is freed with the set
+    bool used;       // some graph has declared it
+    void *prepared;  // a kernel's own arrangement of it (kernel.h, prepare), made once, freed with the set
+    size_t prepared_bytes;
+    const void *prepared_by; // the kernel that made it
+} dit_weight;
+
+typedef struct dit_weights dit_weights;
+
+dit_weights *dit_weights_new(void); // NULL when memory is out
+void dit_weights_free(dit_weights *weights);
+
+// Adds a tensor whose data is borrowed (it must outlive the set) or, with `owned`, handed over (freed with free, also
+// on failure). A name that is there already fails.
+dit_status dit_weights_add(dit_weights *weights, const char *name, dit_array array, bool owned, dit_error *error);
+// Adds a zeroed f32 tensor.
+dit_status dit_weights_create(dit_weights *weights, const char *name, dit_shape shape, dit_error *error);
+
+dit_weight *dit_weights_find(const dit_weights *weights, const char *name); // NULL when there is none
+int dit_weights_count(const dit_weights *weights);
+dit_weight *dit_weights_at(const dit_weights *weights, int i); // in the order of adding
+
+// `release` is called when a kernel's own arrangement has replaced a borrowed tensor, so that its owner may let the
+// pages go (they may be read again later).
+typedef void (*dit_weights_release)(void *context, const dit_weight *weight);
+void dit_weights_on_release(dit_weights *weights, dit_weights_release release, void *context);
+// Hands `prepared` (malloc'd) over to a weight and releases the original.
+void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *prepared, size_t bytes, const void *by);
+
+// Fails, naming the first three, when tensors of the set were declared by no graph (those whose name ends in one of
+// `ignored`, a NULL-ended list or NULL, excepted).
+dit_status dit_weights_check_all_used(const dit_weights *weights, const char *const *ignored, dit_error *error);
+
+#endif
