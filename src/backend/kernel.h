@@ -37,11 +37,12 @@ typedef struct dit_kernel {
     size_t (*prepared_size)(const dit_op_call *call); // 0: this call is better off without
     void (*prepare)(const dit_op_call *call, void *prepared);
     dit_layout layout;
-    // Float inputs arrive as f32 unless their bit is set here, and so do outputs: the plan widens and rounds around the
-    // kernel. A mask of 1 << dtype.
-    unsigned native_floats;
-    bool in_place;  // output 0 may be the same memory as an input of its shape, strides and dtype
-    bool any_dtype; // moves bytes without looking at them: every dtype arrives as it is
+    // Float inputs arrive as f32 unless their bit is set here, and so do outputs: the plan widens before the kernel and
+    // rounds after it. A mask of 1 << dtype. `native_weight` is the same for input 1 alone (bf16 weights, f32
+    // activations).
+    unsigned native_floats, native_weight;
+    bool any_dtype;    // moves bytes without looking at them: every dtype arrives as it is
+    unsigned in_place; // bit i: output 0 may be the same memory as input i, when dtype, shape and strides are the same
 } dit_kernel;
 
 // Attribute types that several ops share.
