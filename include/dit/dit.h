@@ -66,6 +66,42 @@ typedef struct dit_watch {
     void *context;
 } dit_watch;
 
+/* A model: weights (memory-mapped) and what is needed to run them. One model may be used by one thread at a time; it
+ * computes with as many threads as dit_set_threads allows. */
+typedef struct dit_model dit_model;
+
+/* Opens the folder or the file at `path`; NULL opens the model that comes with the library. The caller releases *model
+ * with dit_model_close, also after a failed open, which leaves NULL. */
+DIT_API dit_status dit_model_open(const char *path, dit_model **model, dit_error *error);
+DIT_API void dit_model_close(dit_model *model);
+
+/* What to draw. Start from dit_request_default, which leaves every choice to the model. Texts stay the caller's. */
+typedef struct dit_request {
+    const char *prompt;          /* UTF-8; NULL: none */
+    const char *negative_prompt; /* what to steer away from; NULL: none */
+    int class_label;             /* for class-conditional models, from 0; -1: none */
+    int width, height;           /* pixels; 0: the model's own */
+    int steps;                   /* of the sampler; 0: the model's own */
+    double guidance_scale;       /* 1: no guidance; negative: the model's own */
+    uint64_t seed;               /* of the starting noise; the same seed draws the same pictures */
+    int count;                   /* how many pictures, 1 or more */
+    int preview_every;           /* steps between the previews that the watcher gets; 0: none */
+} dit_request;
+
+DIT_API dit_request dit_request_default(void);
+
+/* Draws `request->count` pictures into images[0..count), which the caller releases with dit_image_free. After a failure
+ * all of them are empty. `watch` may be NULL. */
+DIT_API dit_status dit_generate(dit_model *model, const dit_request *request, const dit_watch *watch, dit_image *images,
+                                dit_error *error);
+
+/* Writes a PNG, at once or not at all. `text` holds pairs of keyword and UTF-8 text, ended by NULL, that are stored in
+ * the file (such as "parameters" and the prompt); it may be NULL. */
+DIT_API dit_status dit_image_write(const dit_image *image, const char *path, const char *const *text, dit_error *error);
+
+/* How many threads compute, from now on, in work started by the calling thread; 0: one for each processor core. */
+DIT_API void dit_set_threads(int threads);
+
 #ifdef __cplusplus
 }
 #endif

@@ -38,8 +38,7 @@ typedef struct dit_shape {
 } dit_shape;
 
 // DIT_SHAPE(2, 4, 32, 32): a shape from its extents.
-#define DIT_SHAPE(...)                                                                                                 \
-    ((dit_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+#define DIT_SHAPE(...) ((dit_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define DIT_SCALAR ((dit_shape){0, {0}})
 
 // Number of elements; the shape is known to be sane (see dit_shape_check).
