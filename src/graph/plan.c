@@ -1,0 +1,220 @@
+// graph/plan.c: making a plan from its stages, and running it.
+#include "graph/plan.h"
+#include "backend/cpu/cpu.h"
+#include "graph/plan_private.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void dit_plan_free(dit_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->values);
+    free(plan->steps);
+    free(plan->buffers);
+    free(plan->memory);
+    free(plan->seconds);
+    dit_arena_free(plan->arena);
+    free(plan);
+}
+
+static void *address(const dit_plan *plan, const plan_value *v)
+{
+    int b = v->buffer;
+    while (plan->buffers[b].shares >= 0)
+        b = plan->buffers[b].shares;
+    const plan_buffer *buffer = &plan->buffers[b];
+    char *base = buffer->outside ? buffer->outside : (char *)plan->memory + buffer->offset;
+    return base + v->offset * (int64_t)dit_dtype_size(v->dtype);
+}
+
+// Sets every pointer of every call: a run only calls kernels.
+static void bind(dit_plan *plan)
+{
+    for (int s = 0; s < plan->step_count; s++) {
+        plan_step *step = &plan->steps[s];
+        for (int i = 0; i < step->inputs; i++)
+            if (step->in[i])
+                step->call.in[i].data = address(plan, &plan->values[step->in[i]]);
+        for (int k = 0; k < step->outputs; k++)
+            step->call.out[k].data = address(plan, &plan->values[step->out + k]);
+        if (step->workspace >= 0)
+            step->call.workspace = (char *)plan->memory + plan->buffers[step->workspace].offset;
+        const dit_op *op = dit_op_of(step->op);
+        plan->figures.flops += op->flops ? op->flops(&step->call) : 0;
+        plan->figures.fused += step->absorbed;
+    }
+    plan->figures.steps = plan->step_count;
+}
+
+// Lets kernels rearrange the weights that will not change. A weight serves one kernel; others read it as it is.
+static dit_status prepare_weights(dit_plan *plan, dit_weights *weights, dit_error *error)
+{
+    for (int s = 0; s < plan->step_count; s++) {
+        plan_step *step = &plan->steps[s];
+        dit_weight *weight = step->inputs > 1 ? plan->values[step->in[1]].weight : NULL;
+        if (!weight || !step->kernel->prepare)
+            continue;
+        size_t bytes = step->kernel->prepared_size(&step->call);
+        if (!bytes)
+            continue;
+        if (!weight->prepared) {
+            void *prepared = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+            if (!prepared)
+                return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to arrange the weight", weight->name);
+            step->kernel->prepare(&step->call, prepared);
+            dit_weights_set_prepared(weights, weight, prepared, bytes, step->kernel);
+        }
+        if (weight->prepared_by == step->kernel && weight->prepared_bytes == bytes) {
+            step->call.prepared = weight->prepared;
+            plan->figures.prepared_bytes += bytes;
+        }
+    }
+    return DIT_OK;
+}
+
+static dit_status allocate(dit_plan *plan, dit_error *error)
+{
+    size_t bytes = plan->figures.arena_bytes ? plan->figures.arena_bytes : 64;
+    plan->memory = aligned_alloc(64, bytes);
+    if (!plan->memory)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory for the model's values (%zu MiB); use a smaller size or batch",
+                        bytes >> 20);
+    for (int i = 0; i < plan->input_count; i++) {
+        const plan_value *v = &plan->values[plan->inputs[i].value];
+        if (plan->buffers[v->buffer].first <= plan->buffers[v->buffer].last)
+            memset(address(plan, v), 0, plan->buffers[v->buffer].bytes);
+    }
+    return DIT_OK;
+}
+
+dit_status dit_plan_build(const dit_graph *g, dit_weights *weights, const dit_named_value *outputs, int output_count,
+                          const plan_folded *folded, const dit_plan_options *options, dit_plan **plan, dit_error *error)
+{
+    dit_plan *p = calloc(1, sizeof *p);
+    dit_status status = DIT_OK;
+    if (!p || !(p->arena = dit_arena_new())) {
+        status = dit_fail(error, DIT_NO_MEMORY, "no memory to plan the model");
+        goto failed;
+    }
+    p->options = *options;
+    p->figures.folded = folded ? folded->count : 0;
+    if ((status = dit_plan_import(p, g, weights, outputs, output_count, folded, error)))
+        goto failed;
+    dit_plan_count_uses(p);
+    if (!options->no_fusion)
+        dit_plan_fuse(p);
+    if ((status = dit_plan_lay_out(p, error)) || (status = dit_plan_place(p, error)) || (status = allocate(p, error)))
+        goto failed;
+    bind(p);
+    if (options->frozen && weights && (status = prepare_weights(p, weights, error)))
+        goto failed;
+    *plan = p;
+    return DIT_OK;
+failed:
+    dit_plan_free(p);
+    return status;
+}
+
+dit_status dit_plan_new(dit_graph *g, dit_weights *weights, const dit_plan_options *options, dit_plan **plan,
+                        dit_error *error)
+{
+    const dit_plan_options defaults = {0};
+    plan_folded folded = {0};
+    dit_status status = dit_graph_error(g)->status;
+    if (status)
+        return dit_fail(error, status, "%s", dit_graph_error(g)->message);
+    if (!options)
+        options = &defaults;
+    folded.of = calloc((size_t)g->value_count + 1, sizeof *folded.of);
+    folded.arena = dit_arena_new();
+    if (!folded.of || !folded.arena)
+        status = dit_fail(error, DIT_NO_MEMORY, "no memory to plan the model");
+    else if (!(status = dit_plan_fold(g, weights, options, &folded, error)))
+        status = dit_plan_build(g, weights, g->outputs, g->output_count, &folded, options, plan, error);
+    free(folded.of);
+    dit_arena_free(folded.arena);
+    return status;
+}
+
+static dit_array array_of(const dit_plan *plan, const dit_named_value *list, int count, const char *name)
+{
+    for (int i = 0; i < count; i++) {
+        const plan_value *v = &plan->values[list[i].value];
+        if (!strcmp(list[i].name, name))
+            return (dit_array){v->dtype, v->shape, address(plan, v)};
+    }
+    return (dit_array){0};
+}
+
+dit_array dit_plan_input(const dit_plan *plan, const char *name)
+{
+    return array_of(plan, plan->inputs, plan->input_count, name);
+}
+
+dit_array dit_plan_output(const dit_plan *plan, const char *name)
+{
+    return array_of(plan, plan->outputs, plan->output_count, name);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+dit_status dit_plan_run(dit_plan *plan, bool (*cancelled)(void *context), void *context, dit_error *error)
+{
+    for (int s = 0; s < plan->step_count; s++) {
+        const plan_step *step = &plan->steps[s];
+        if (cancelled && cancelled(context))
+            return dit_fail(error, DIT_CANCELLED, "stopped");
+        double start = plan->timed ? seconds_now() : 0;
+        step->kernel->run(&step->call);
+        if (plan->timed)
+            plan->seconds[step->op] += seconds_now() - start;
+    }
+    return DIT_OK;
+}
+
+dit_plan_figures dit_plan_figures_of(const dit_plan *plan)
+{
+    return plan->figures;
+}
+
+void dit_plan_time(dit_plan *plan, bool on)
+{
+    free(plan->seconds);
+    plan->seconds = on ? calloc(DIT_OPS, sizeof *plan->seconds) : NULL;
+    plan->timed = plan->seconds;
+}
+
+double dit_plan_seconds(const dit_plan *plan, dit_op_id op)
+{
+    return plan->timed ? plan->seconds[op] : 0;
+}
+
+void dit_plan_print(const dit_plan *plan, FILE *file)
+{
+    const dit_plan_figures *f = &plan->figures;
+    char text[160];
+    for (int s = 0; s < plan->step_count; s++) {
+        const plan_step *step = &plan->steps[s];
+        fprintf(file, "%5d %-22s", s, dit_op_of(step->op)->name);
+        for (int i = 0; i < step->inputs; i++)
+            if (step->in[i])
+                fprintf(file, " %s", dit_shape_text(&step->call.in[i].shape, text));
+        fprintf(file, " -> %s %s", dit_dtype_name(step->call.out[0].dtype),
+                dit_shape_text(&step->call.out[0].shape, text));
+        if (step->absorbed)
+            fprintf(file, "  [fused %d]", step->absorbed + 1);
+        fprintf(file, "  @%zu %s\n", (size_t)((char *)step->call.out[0].data - (char *)plan->memory), step->scope);
+    }
+    fprintf(
+        file,
+        "nodes %d  steps %d  fused %d  folded %d  arena %.1f MiB  replaces %.1f MiB  prepared %.1f MiB  %.2f GFLOP\n",
+        f->nodes, f->steps, f->fused, f->folded, (double)f->arena_bytes / 0x1p20, (double)f->replaced_bytes / 0x1p20,
+        (double)f->prepared_bytes / 0x1p20, f->flops * 1e-9);
+}
