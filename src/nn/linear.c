@@ -1,0 +1,59 @@
+// nn/linear.c: linear layers, embeddings, feed-forward networks.
+#include "nn/nn.h"
+
+dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias, dit_initial weight)
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name) {
+        dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(features, dit_extent(g, x, -1)), weight);
+        dit_tensor b = bias ? dit_parameter(g, "bias", DIT_SHAPE(features), DIT_INITIAL_ZEROS) : DIT_NONE;
+        y = dit_linear(g, x, w, b);
+    }
+    return y;
+}
+
+dit_tensor nn_linear(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias)
+{
+    return nn_linear_from(g, name, x, features, bias, dit_initial_xavier(dit_extent(g, x, -1), features));
+}
+
+dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids)
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name)
+        y = dit_embedding(g, dit_parameter(g, "weight", DIT_SHAPE(count, width), DIT_INITIAL_NORMAL(0.02f)), ids);
+    return y;
+}
+
+static dit_tensor activate(dit_graph *g, dit_tensor h, nn_feed_forward_kind kind)
+{
+    dit_tensor half[2];
+    switch (kind) {
+    case NN_GELU_TANH:
+        return dit_gelu_tanh(g, h);
+    case NN_GELU_ERF:
+        return dit_gelu_erf(g, h);
+    case NN_GELU_SIGMOID:
+        return dit_mul(g, h, dit_sigmoid(g, dit_affine(g, h, 1.702f, 0)));
+    case NN_SILU:
+        return dit_silu(g, h);
+    case NN_GEGLU:
+        nn_chunk(g, h, -1, 2, half);
+        return dit_mul(g, half[0], dit_gelu_erf(g, half[1]));
+    case NN_SWIGLU:
+        nn_chunk(g, h, -1, 2, half);
+        return dit_mul(g, half[0], dit_silu(g, half[1]));
+    }
+    return DIT_NONE;
+}
+
+dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind)
+{
+    int64_t C = dit_extent(g, x, -1), projected = kind == NN_GEGLU || kind == NN_SWIGLU ? 2 * width : width;
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name) {
+        dit_tensor h = activate(g, nn_linear(g, "net.0.proj", x, projected, true), kind); // (..., width)
+        y = nn_linear(g, "net.2", h, C, true);                                            // (..., C)
+    }
+    return y;
+}

@@ -1,0 +1,93 @@
+// nn/nn.h: layers. A layer declares its parameters under the name it is given, as published files name them, and
+// describes its forward pass; the same call opens a checkpoint's weights or declares a new model's (graph/graph.h,
+// dit_parameter). New linear weights start as xavier_uniform with zero biases, as DiT does (arXiv 2212.09748, public
+// code).
+#ifndef DIT_NN_NN_H
+#define DIT_NN_NN_H
+
+#include "graph/ops.h"
+
+// Linear
+// ---------------------------------------------------------------------------------------------------------------
+
+// x: (..., K) -> (..., features), with NAME.weight (features, K) and, with `bias`, NAME.bias (features).
+dit_tensor nn_linear(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias);
+// The same with a stated start of the weight.
+dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias,
+                          dit_initial weight);
+// ids: (...) -> (..., width), with NAME.weight (count, width), started normal(0, 0.02).
+dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids);
+
+typedef enum nn_feed_forward_kind {
+    NN_GELU_TANH,    // gelu(tanh approximation)(x W1) W2
+    NN_GELU_ERF,     //
+    NN_GELU_SIGMOID, // x sigmoid(1.702 x)
+    NN_SILU,         //
+    NN_GEGLU,        // (x V) gelu_erf(x W) W2, one projection holds V and W (Shazeer 2020, arXiv 2002.05202)
+    NN_SWIGLU,       // (x V) silu(x W) W2
+} nn_feed_forward_kind;
+// x: (..., C) -> (..., C) through `width` features. Names: NAME.net.0.proj, NAME.net.2.
+dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind);
+
+// Normalisation and modulation
+// -----------------------------------------------------------------------------------------
+
+// Over the last axis. With `name`: NAME.weight and NAME.bias (C); NULL: no affine part.
+dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
+// With `name`: NAME.weight (C); NULL: no weight.
+dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
+// x * (1 + scale) + shift.
+dit_tensor nn_modulate(dit_graph *g, dit_tensor x, dit_tensor shift, dit_tensor scale);
+// residual + gate * x.
+dit_tensor nn_gated_add(dit_graph *g, dit_tensor residual, dit_tensor gate, dit_tensor x);
+// Splits axis `axis` into `count` equal parts.
+void nn_chunk(dit_graph *g, dit_tensor x, int axis, int count, dit_tensor *parts);
+// linear(silu(condition)) in `count` chunks of `width`, each (B, 1, width); condition: (B, C). The layer starts at
+// zero, so that a gated block starts as the identity (adaLN-zero).
+void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t width, int count, dit_tensor *parts);
+
+// Attention
+// ------------------------------------------------------------------------------------------------------------
+
+typedef struct nn_attention_options {
+    int heads, head_width;
+    int kv_heads;        // 0: as many as heads
+    bool no_qkv_bias;    // to_q, to_k and to_v without biases
+    bool no_output_bias; // to_out.0 without
+    bool qk_norm;        // RMS norm of queries and keys over a head: norm_q, norm_k
+    float qk_norm_eps;
+    dit_tensor rope; // a rope table (T, head_width/2, 2), or none
+    bool rope_interleaved;
+    dit_tensor mask; // as the attention op's, or none
+} nn_attention_options;
+// Queries from x (B, T, C), keys and values from context (B, S, C'), which is x itself when none -> (B, T, C). Names:
+// NAME.to_q, NAME.to_k, NAME.to_v, NAME.to_out.0. Taps: NAME.q, NAME.k, NAME.v.
+dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor context,
+                        const nn_attention_options *options);
+
+// Images and time
+// ------------------------------------------------------------------------------------------------------
+
+// Patches of an image, projected: (B, C, H, W) -> (B, T, width), rows first. NAME.weight (width, C, patch, patch),
+// NAME.bias (width). What does not fill a patch at the right and the bottom is left out, as a convolution would.
+dit_tensor nn_patch_embed_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width);
+// (B, rows * columns, patch * patch * channels) -> (B, channels, rows * patch, columns * patch), channels last in a
+// token.
+dit_tensor nn_unpatchify_2d(dit_graph *g, dit_tensor tokens, int patch, int64_t channels, int64_t rows,
+                            int64_t columns);
+// Fixed sine and cosine positions of a grid, (1, rows * columns, width): the columns' half first, as diffusers'
+// get_2d_sincos_pos_embed gives them. Positions are index / (extent / base) / scale.
+dit_tensor nn_sincos_positions_2d(dit_graph *g, int64_t rows, int64_t columns, int64_t width, int64_t base,
+                                  float scale);
+// Sinusoids of t (B), then linear_1, silu, linear_2 -> (B, width).
+typedef struct nn_time_options {
+    int frequencies; // width of the sinusoids
+    bool flip;       // cosines first
+    float shift;     // downscale_freq_shift
+    float scale;     // of t; 0 means 1
+    dit_dtype dtype; // of the network: sinusoids are computed in f32 and cast
+} nn_time_options;
+dit_tensor nn_time_embedding(dit_graph *g, const char *name, dit_tensor t, int64_t width,
+                             const nn_time_options *options);
+
+#endif
