@@ -20,7 +20,7 @@ static int utf8_sequence(const unsigned char *s)
     return n;
 }
 
-static void make_printable(char *text)
+void dit_make_printable(char *text)
 {
     unsigned char *s = (unsigned char *)text;
     while (*s) {
@@ -43,7 +43,7 @@ static dit_status record(dit_error *error, dit_status status, const char *suffix
     int n = vsnprintf(error->message, sizeof error->message, format, arguments);
     if (suffix && n >= 0 && (size_t)n < sizeof error->message)
         snprintf(error->message + n, sizeof error->message - (size_t)n, ": %s", suffix);
-    make_printable(error->message);
+    dit_make_printable(error->message);
     return status;
 }
 
@@ -73,5 +73,5 @@ void dit_error_locate(dit_error *error, const char *where)
     char old[sizeof error->message];
     memcpy(old, error->message, sizeof old);
     snprintf(error->message, sizeof error->message, "%.200s: %.350s", where, old);
-    make_printable(error->message);
+    dit_make_printable(error->message);
 }

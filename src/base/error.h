@@ -16,4 +16,7 @@ dit_status dit_fail_errno(dit_error *error, int code, const char *format, ...) _
 // Puts "where: " before the recorded message, once the caller knows the file or flag at fault.
 void dit_error_locate(dit_error *error, const char *where);
 
+// Replaces what a terminal should not get from a file (control characters, bytes that are not UTF-8) by '?'.
+void dit_make_printable(char *text);
+
 #endif

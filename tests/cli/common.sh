@@ -1,0 +1,40 @@
+# Sourced by the tests of the program: what a command line must answer. $1 is the program, $2 the build folder.
+set -euo pipefail
+dit=$(realpath "$1")
+build=$(realpath "$2")
+source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work"
+export LC_ALL=C.UTF-8
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# refuse CODE PATTERN ARGUMENTS...: the program exits with CODE, says what matches PATTERN (an extended regular
+# expression) in at most three lines and 600 bytes without control characters, prints no result, and leaves the folder as
+# it was.
+refuse() {
+    local code=$1 pattern=$2 before rc=0
+    shift 2
+    before=$(ls -lAR --time-style=+%s.%N .)
+    "$dit" "$@" >"$build/refuse.$$.out" 2>"$build/refuse.$$.err" </dev/null || rc=$?
+    local out="$build/refuse.$$.out" err="$build/refuse.$$.err"
+    [ "$rc" -eq "$code" ] || fail "dit $*: exit code $rc instead of $code: $(cat "$err")"
+    grep -qE -- "$pattern" "$err" || fail "dit $*: expected \"$pattern\", found: $(cat "$err")"
+    [ "$(wc -l <"$err")" -le 3 ] || fail "dit $*: more than three lines: $(cat "$err")"
+    [ "$(wc -c <"$err")" -le 600 ] || fail "dit $*: more than 600 bytes"
+    ! tr -d '\n' <"$err" | LC_ALL=C grep -q '[[:cntrl:]]' || fail "dit $*: control characters in the message"
+    grep -q '^dit: ' "$err" || fail "dit $*: the message does not begin with \"dit: \""
+    [ ! -s "$out" ] || fail "dit $*: printed a result: $(head -c 200 "$out")"
+    [ "$before" = "$(ls -lAR --time-style=+%s.%N .)" ] || fail "dit $*: left something behind: $(ls -lAR .)"
+    rm -f "$out" "$err"
+}
+
+# accept ARGUMENTS...: the program succeeds; what it printed is in $output.
+accept() {
+    output=$("$dit" "$@" 2>"$build/accept.$$.err" </dev/null) || fail "dit $*: $(cat "$build/accept.$$.err")"
+    rm -f "$build/accept.$$.err"
+}
