@@ -118,6 +118,13 @@ dit_tensor dit_input(dit_graph *g, const char *name, dit_dtype dtype, dit_shape 
     return t;
 }
 
+void dit_input_indexes(dit_graph *g, dit_tensor input, int64_t count)
+{
+    dit_value *v = &g->values[input.id];
+    if (v->kind == DIT_VALUE_INPUT && input.id && (!v->indexes || count < v->indexes))
+        v->indexes = count;
+}
+
 dit_tensor dit_constant(dit_graph *g, dit_dtype dtype, dit_shape shape, const void *data)
 {
     dit_tensor t = add_value(g, (dit_value){.kind = DIT_VALUE_CONSTANT, .dtype = dtype, .shape = shape});

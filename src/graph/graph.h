@@ -36,6 +36,9 @@ void dit_graph_fail(dit_graph *g, dit_status status, const char *format, ...) __
 
 // A tensor that is filled in before every run, found by name.
 dit_tensor dit_input(dit_graph *g, const char *name, dit_dtype dtype, dit_shape shape);
+// Says that an input of integers holds indices into `count` rows: dit_plan_check_inputs refuses others. For what is no
+// input it does nothing.
+void dit_input_indexes(dit_graph *g, dit_tensor input, int64_t count);
 // A tensor known now; the data is copied.
 dit_tensor dit_constant(dit_graph *g, dit_dtype dtype, dit_shape shape, const void *data);
 dit_tensor dit_scalar(dit_graph *g, float value);                  // () f32

@@ -158,6 +158,21 @@ dit_array dit_plan_output(const dit_plan *plan, const char *name)
     return array_of(plan, plan->outputs, plan->output_count, name);
 }
 
+dit_status dit_plan_check_inputs(const dit_plan *plan, dit_error *error)
+{
+    for (int i = 0; i < plan->input_count; i++) {
+        const plan_value *v = &plan->values[plan->inputs[i].value];
+        int64_t n = v->indexes ? dit_shape_count(&v->shape) : 0;
+        for (int64_t k = 0; k < n; k++) {
+            double index = dit_element_get(v->dtype, address(plan, v), k);
+            if (!(index >= 0 && index < (double)v->indexes))
+                return dit_fail(error, DIT_BAD_FILE, "%s holds %.0f; it must lie between 0 and %lld", v->name, index,
+                                (long long)v->indexes - 1);
+        }
+    }
+    return DIT_OK;
+}
+
 static double seconds_now(void)
 {
     struct timespec t;

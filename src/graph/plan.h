@@ -23,6 +23,9 @@ void dit_plan_free(dit_plan *plan);
 dit_array dit_plan_input(const dit_plan *plan, const char *name);
 dit_array dit_plan_output(const dit_plan *plan, const char *name);
 
+// Refuses inputs whose indices are out of range (dit_input_indexes), naming the input, the index and the range.
+dit_status dit_plan_check_inputs(const dit_plan *plan, dit_error *error);
+
 // Runs everything once; allocates nothing. Asked between nodes, `cancelled` (may be NULL) stops the run: DIT_CANCELLED.
 dit_status dit_plan_run(dit_plan *plan, bool (*cancelled)(void *context), void *context, dit_error *error);
 

@@ -36,7 +36,8 @@ static int import_source(dit_plan *plan, const dit_graph *g, int id, dit_weights
                          dit_error *error)
 {
     const dit_value *v = &g->values[id];
-    plan_value copy = {.kind = v->kind, .dtype = v->dtype, .shape = v->shape, .producer = -1, .buffer = -1};
+    plan_value copy = {
+        .kind = v->kind, .dtype = v->dtype, .shape = v->shape, .producer = -1, .buffer = -1, .indexes = v->indexes};
     dit_array array = {v->dtype, v->shape, NULL};
     const void *data = folded && folded->of[id].data ? folded->of[id].data : v->data;
     if (data) {

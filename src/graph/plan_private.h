@@ -19,6 +19,7 @@ typedef struct plan_value {
     int producer;       // the step that computes it, or -1
     int uses;           // by live steps and as an output of the plan
     bool output;        // kept after the run
+    int64_t indexes;    // an input of integers: how many rows it indexes; 0: not said
     // Set by the layout stage: the value is elements of a buffer.
     int buffer;
     int64_t offset, stride[DIT_MAX_RANK];

@@ -16,11 +16,12 @@ typedef struct dit_value {
     dit_value_kind kind;
     dit_dtype dtype;
     dit_shape shape;
-    const char *name; // of an input or a parameter
-    const void *data; // of a constant
-    int node;         // that computes it
-    int output;       // which of the node's outputs it is
-    dit_initial initial;
+    const char *name;    // of an input or a parameter
+    const void *data;    // of a constant
+    int node;            // that computes it
+    int output;          // which of the node's outputs it is
+    dit_initial initial; // of a parameter
+    int64_t indexes;     // an input of integers: how many rows it indexes; 0: not said
 } dit_value;
 
 typedef struct dit_node {

@@ -4,6 +4,8 @@
 dit_tensor nn_time_embedding(dit_graph *g, const char *name, dit_tensor t, int64_t width, const nn_time_options *o)
 {
     dit_tensor y = DIT_NONE;
+    if (dit_dtype_of(g, t) != DIT_F32)
+        t = dit_cast(g, t, DIT_F32);
     DIT_SCOPE (g, "%s", name) {
         dit_tensor h = dit_timestep_embedding(g, t, o->frequencies, o->flip, o->shift, 10000, o->scale ? o->scale : 1);
         if (o->dtype != DIT_F32)

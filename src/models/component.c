@@ -1,0 +1,183 @@
+// models/component.c: folders as networks, files of tensors as arguments.
+#include "models/component.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release_pages(void *context, const dit_weight *weight)
+{
+    dit_safetensors_release(context, &weight->array);
+}
+
+static dit_status open_config(dit_component *c, dit_error *error)
+{
+    char path[4096], known[300];
+    if ((size_t)snprintf(path, sizeof path, "%s/config.json", c->folder) >= sizeof path)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", c->folder);
+    dit_status status = dit_json_open(&c->json, path, 0, error);
+    if (status)
+        return status;
+    dit_json root = dit_json_root(c->json);
+    const char *name = dit_json_text(root, "_class_name", error);
+    if (error->status)
+        return error->status;
+    c->class = dit_model_class_find(name);
+    if (!c->class)
+        return dit_json_fail(root, "_class_name", error, "is %.80s; the classes that open are %s", name,
+                             dit_model_class_names(known, sizeof known));
+    c->config = calloc(1, c->class->config_bytes);
+    if (!c->config)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    return c->class->configure(c->config, root, error);
+}
+
+// A copy of `from` rounded to `dtype`, malloc'd.
+static dit_status round_to(dit_array from, dit_dtype dtype, dit_array *to, dit_error *error)
+{
+    dit_status status = dit_array_alloc(to, dtype, from.shape, error);
+    if (status)
+        return status;
+    int64_t n = dit_shape_count(&from.shape);
+#pragma omp parallel for if (n > 1 << 16)
+    for (int64_t i = 0; i < n; i++)
+        dit_element_set(dtype, to->data, i, dit_element_get(from.dtype, from.data, i));
+    return DIT_OK;
+}
+
+static dit_status open_weights(dit_component *c, dit_dtype dtype, dit_error *error)
+{
+    dit_status status = dit_safetensors_open(&c->file, c->folder, error);
+    c->weights = dit_weights_new();
+    if (!status && !c->weights)
+        status = dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
+    for (size_t i = 0; !status && i < dit_safetensors_count(c->file); i++) {
+        const char *name = dit_safetensors_at(c->file, i)->name;
+        dit_array stored, rounded;
+        status = dit_safetensors_array(c->file, i, &stored, error);
+        if (status)
+            break;
+        bool convert = dit_dtype_is_float(stored.dtype) &&
+                       (stored.dtype == DIT_F64 || (dtype != DIT_F32 && stored.dtype != dtype));
+        if (!convert) {
+            status = dit_weights_add(c->weights, name, stored, false, error);
+        } else if (!(status = round_to(stored, dtype, &rounded, error))) {
+            dit_safetensors_release(c->file, &stored);
+            status = dit_weights_add(c->weights, name, rounded, true, error);
+        }
+    }
+    if (!status)
+        dit_weights_on_release(c->weights, release_pages, c->file);
+    return status;
+}
+
+dit_status dit_component_open(dit_component *c, const char *folder, dit_dtype dtype, dit_error *error)
+{
+    *c = (dit_component){.folder = strdup(folder)};
+    if (!c->folder)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", folder);
+    dit_status status = open_config(c, error);
+    return status ? status : open_weights(c, dtype, error);
+}
+
+void dit_component_close(dit_component *c)
+{
+    dit_weights_free(c->weights);
+    dit_safetensors_close(c->file);
+    dit_json_close(c->json);
+    free(c->config);
+    free(c->folder);
+    *c = (dit_component){0};
+}
+
+// "encoder_hidden_states.*" takes "encoder_hidden_states.0".
+static bool takes(const dit_argument *a, const char *name)
+{
+    size_t n = strlen(a->name);
+    return a->name[n - 1] == '*' ? !strncmp(a->name, name, n - 1) : !strcmp(a->name, name);
+}
+
+static bool is_listed(const char *const *list, const char *name)
+{
+    for (; list && *list; list++)
+        if (!strcmp(*list, name))
+            return true;
+    return false;
+}
+
+static dit_status check_argument(const dit_component *c, dit_method method, const dit_safetensors_entry *e,
+                                 const char *file, dit_error *error)
+{
+    char names[300] = "";
+    for (const dit_argument *a = c->class->method[method].arguments; a->name; a++) {
+        if (takes(a, e->name)) {
+            if (e->dtype == DIT_DTYPES)
+                return dit_fail(error, DIT_UNSUPPORTED, "%s: %s has the dtype %s, which nothing here computes with",
+                                file, e->name, e->dtype_name);
+            if (e->rank < a->least_rank || e->rank > a->most_rank)
+                return dit_fail(error, DIT_BAD_FILE, "%s: %s has %d dimensions; the model takes %d%s", file, e->name,
+                                e->rank, e->rank < a->least_rank ? a->least_rank : a->most_rank,
+                                a->least_rank == a->most_rank ? "" : " or so");
+            return DIT_OK;
+        }
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", a->name);
+    }
+    return dit_fail(error, DIT_BAD_FILE, "%s: %.100s is not an argument of %s, which takes %s", file, e->name,
+                    c->class->name, names);
+}
+
+dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_method method,
+                                  const dit_safetensors *inputs, const char *const *others, dit_dtype dtype,
+                                  dit_named_tensors *out, dit_error *error)
+{
+    const char *file = dit_safetensors_path(inputs);
+    dit_named_tensors in = {0};
+    if (!c->class->method[method].describe)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--method: %s has no such method", c->class->name);
+    for (size_t i = 0; i < dit_safetensors_count(inputs); i++) {
+        const dit_safetensors_entry *e = dit_safetensors_at(inputs, i);
+        if (is_listed(others, e->name))
+            continue;
+        if (in.count == DIT_MAX_ARGUMENTS)
+            return dit_fail(error, DIT_BAD_FILE, "%s: more than %d tensors", file, DIT_MAX_ARGUMENTS);
+        if (check_argument(c, method, e, file, error))
+            return error->status;
+        dit_shape shape = {.rank = e->rank};
+        memcpy(shape.dim, e->dim, sizeof shape.dim);
+        for (int k = 0; k < e->rank; k++)
+            if (e->dim[k] < 1)
+                return dit_fail(error, DIT_BAD_FILE, "%s: %s is empty", file, e->name);
+        dit_named_add(&in, e->name, dit_input(g, e->name, dit_dtype_is_float(e->dtype) ? dtype : e->dtype, shape));
+    }
+    for (const dit_argument *a = c->class->method[method].arguments; a->name; a++)
+        if (a->required && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
+            return dit_fail(error, DIT_BAD_FILE, "%s: %s is missing; %s needs it", file, a->name, c->class->name);
+    c->class->method[method].describe(g, c->config, &in, out);
+    for (int i = 0; i < out->count; i++)
+        dit_output(g, out->item[i].name, out->item[i].tensor);
+    if (dit_graph_error(g)->status)
+        return dit_fail(error, dit_graph_error(g)->status, "%s: %s", c->folder, dit_graph_error(g)->message);
+    return DIT_OK;
+}
+
+dit_status dit_component_fill(const dit_plan *plan, dit_safetensors *inputs, dit_error *error)
+{
+    for (size_t i = 0; i < dit_safetensors_count(inputs); i++) {
+        const char *name = dit_safetensors_at(inputs, i)->name;
+        dit_array to = dit_plan_input(plan, name), from;
+        if (!to.data)
+            continue;
+        if (dit_safetensors_array(inputs, i, &from, error))
+            return error->status;
+        int64_t n = dit_shape_count(&from.shape);
+        if (from.dtype == to.dtype)
+            memcpy(to.data, from.data, dit_array_bytes(&to));
+        else
+            for (int64_t k = 0; k < n; k++)
+                dit_element_set(to.dtype, to.data, k, dit_element_get(from.dtype, from.data, k));
+    }
+    if (dit_plan_check_inputs(plan, error))
+        dit_error_locate(error, dit_safetensors_path(inputs));
+    return error->status;
+}

@@ -1,0 +1,34 @@
+// models/component.h: one network opened from the folder that its public implementation saves: config.json and
+// safetensors.
+#ifndef DIT_MODELS_COMPONENT_H
+#define DIT_MODELS_COMPONENT_H
+
+#include "graph/plan.h"
+#include "io/safetensors.h"
+#include "models/model.h"
+
+typedef struct dit_component {
+    const dit_model_class *class;
+    void *config; // of the class's config_bytes
+    dit_weights *weights;
+    dit_safetensors *file; // what the weights borrow
+    dit_json_file *json;
+    char *folder;
+} dit_component;
+
+// Opens folder/config.json and the weights beside it. With `dtype` f16 or bf16 the weights are rounded to it where they
+// are stored otherwise; with f32 they stay as they are stored. Close with dit_component_close, also after a failure.
+dit_status dit_component_open(dit_component *component, const char *folder, dit_dtype dtype, dit_error *error);
+void dit_component_close(dit_component *component);
+
+// Describes one method over arguments read from a file of tensors: an argument of its own dtype when it holds integers
+// or booleans, otherwise of `dtype`. An argument that the method does not know, or lacks, is an error naming it.
+// Tensors named in `others` (NULL-ended; may be NULL) are not arguments. Outputs are declared by dit_output, and are
+// listed in `out`.
+dit_status dit_component_describe(const dit_component *component, dit_graph *g, dit_method method,
+                                  const dit_safetensors *inputs, const char *const *others, dit_dtype dtype,
+                                  dit_named_tensors *out, dit_error *error);
+// Copies the arguments into the plan's inputs, rounding floats, and checks ids against what they index.
+dit_status dit_component_fill(const dit_plan *plan, dit_safetensors *inputs, dit_error *error);
+
+#endif
