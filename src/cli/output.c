@@ -1,5 +1,6 @@
 // cli/output.c: whether a result could be written, asked before the work begins.
 #include "cli/command.h"
+#include "cli/format.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,9 @@ static dit_status check_folder(const char *folder, const char *path, const char 
     if (access(folder, W_OK | X_OK))
         return dit_fail_errno(error, errno, "%s %.150s: nothing can be written into %.150s", what, path, folder);
     if (bytes && statvfs(folder, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < bytes)
-        return dit_fail(error, DIT_NO_MEMORY, "%s %.150s: it takes %.1f MB, and the disk has %.1f MB left", what, path,
-                        (double)bytes / 1e6, (double)disk.f_bavail * (double)disk.f_frsize / 1e6);
+        return dit_fail(error, DIT_NO_MEMORY, "%s %.150s: it takes %s, and the disk has %s left", what, path,
+                        format_bytes((char[FORMAT_SIZE]){0}, (double)bytes),
+                        format_bytes((char[FORMAT_SIZE]){0}, (double)disk.f_bavail * (double)disk.f_frsize));
     return DIT_OK;
 }
 
@@ -46,6 +48,8 @@ dit_status check_output_path(const char *path, const char *what, uint64_t bytes,
     size_t length = strlen(path);
     if (length == 0 || path[length - 1] == '/' || (stat(path, &info) == 0 && S_ISDIR(info.st_mode)))
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s needs a file name; \"%.200s\" is a folder", what, path);
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // a device or a pipe is written to directly
+        return access(path, W_OK) ? dit_fail_errno(error, errno, "%s %.200s", what, path) : DIT_OK;
     char *folder = folder_of(path);
     if (!folder)
         return dit_fail(error, DIT_NO_MEMORY, "out of memory");

@@ -1,5 +1,6 @@
 // cli/progress.c: progress bars.
 #include "cli/progress.h"
+#include "cli/format.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include <inttypes.h>
@@ -25,25 +26,14 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-// "0:07", "12:34", "3:05:00"
-static void format_duration(char *text, size_t size, double seconds)
+// "12 steps"; bytes with their prefix.
+static void format_done(char *text, size_t size, uint64_t done, const char *unit)
 {
-    long s = (long)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
-}
-
-// Counts of bytes read best in MB or GB; other units as they are.
-static void format_count(char *text, size_t size, double count, const char *unit)
-{
-    if (strcmp(unit, "byte") == 0 && count >= 1e9)
-        snprintf(text, size, "%.2f GB", count / 1e9);
-    else if (strcmp(unit, "byte") == 0)
-        snprintf(text, size, "%.1f MB", count / 1e6);
-    else
-        snprintf(text, size, "%.0f %s%s", count, unit, count == 1 ? "" : "s");
+    if (strcmp(unit, "byte") == 0) {
+        char bytes[FORMAT_SIZE];
+        snprintf(text, size, "%s", format_bytes(bytes, (double)done));
+    } else
+        snprintf(text, size, "%" PRIu64 " %s%s", done, unit, done == 1 ? "" : "s");
 }
 
 // "3.21 steps/s", "41.0 MB/s", or for slow work "12.5 s/step"; empty while nothing is known.
@@ -53,7 +43,7 @@ static void format_rate(char *text, size_t size, double rate, const char *unit)
     if (!(rate > 0))
         return;
     if (strcmp(unit, "byte") == 0)
-        snprintf(text, size, "%.1f MB/s", rate / 1e6);
+        snprintf(text, size, "%s/s", format_bytes((char[FORMAT_SIZE]){0}, rate));
     else if (rate >= 1)
         snprintf(text, size, "%.*f %ss/s", rate >= 100 ? 0 : 2, rate, unit);
     else
@@ -76,12 +66,11 @@ static void format_figures(char *text, size_t size, const dit_progress *p, doubl
     else if (p->total)
         snprintf(count, sizeof count, "%" PRIu64 "/%" PRIu64 " %ss", p->done, p->total, p->unit);
     else
-        format_count(count, sizeof count, (double)p->done, p->unit);
+        format_done(count, sizeof count, p->done, p->unit);
     format_rate(rate, sizeof rate, r, p->unit);
     if (r > 0 && p->total > p->done) {
-        char duration[32];
-        format_duration(duration, sizeof duration, (double)(p->total - p->done) / r);
-        snprintf(left, sizeof left, "  %s left", duration);
+        char duration[FORMAT_SIZE];
+        snprintf(left, sizeof left, "  %s left", format_duration(duration, (double)(p->total - p->done) / r));
     }
     snprintf(text, size, "%s%s%s%s%s%s", count, *rate ? "  " : "", rate, left, p->note ? "  " : "",
              p->note ? p->note : "");
@@ -118,7 +107,7 @@ static void draw_line(const dit_progress *p, double now, bool finished)
 {
     if (finished) {
         char count[48], rate[48];
-        format_count(count, sizeof count, (double)(p->done - state.first_done), p->unit);
+        format_done(count, sizeof count, p->done - state.first_done, p->unit);
         format_rate(rate, sizeof rate, rate_of(p, now), p->unit);
         fprintf(stderr, "%s  %s in %.2f s%s%s%s%s\n", p->phase, count, now - state.started, *rate ? "  " : "", rate,
                 p->note ? "  " : "", p->note ? p->note : "");

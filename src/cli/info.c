@@ -1,0 +1,293 @@
+// cli/info.c: `dit info`: what is in a weights file or in a folder of a published model.
+#include "cli/command.h"
+#include "cli/format.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { TENSORS, JSON };
+static const struct option options[] = {
+    [TENSORS] = {"tensors", OPTION_FLAG, .help = "list every tensor with its type and shape"},
+    [JSON] = {"json", OPTION_FLAG, .help = "print everything as one JSON object"},
+    {0},
+};
+
+// ---- Facts as JSON; the text for people is printed from the same object.
+
+static uint64_t element_count(const dit_safetensors_entry *entry)
+{
+    if (entry->rank > DIT_MAX_RANK)
+        return entry->dtype == DIT_DTYPES ? 0 : entry->bytes / dit_dtype_size(entry->dtype);
+    uint64_t count = 1;
+    for (int i = 0; i < entry->rank; i++)
+        count *= (uint64_t)entry->dim[i]; // the reader has checked that shape and bytes agree
+    return count;
+}
+
+static json_t *tensor_facts(const dit_safetensors_entry *entry)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < entry->rank && i < DIT_MAX_RANK; i++)
+        json_array_append_new(shape, json_integer(entry->dim[i]));
+    if (entry->rank > DIT_MAX_RANK) // the reader keeps the first extents only
+        json_array_append_new(shape, json_string("..."));
+    return json_pack("{s:s, s:s, s:o}", "name", entry->name, "dtype", entry->dtype_name, "shape", shape);
+}
+
+static json_t *weights_facts(const dit_safetensors *set)
+{
+    json_t *dtypes = json_object(), *tensors = json_array(), *metadata = json_object();
+    uint64_t parameters = 0, bytes = 0;
+    for (size_t i = 0; i < dit_safetensors_count(set); i++) {
+        const dit_safetensors_entry *entry = dit_safetensors_at(set, i);
+        uint64_t count = element_count(entry);
+        json_int_t before = json_integer_value(json_object_get(dtypes, entry->dtype_name));
+        json_object_set_new(dtypes, entry->dtype_name, json_integer(before + (json_int_t)count));
+        json_array_append_new(tensors, tensor_facts(entry));
+        parameters += count;
+        bytes += entry->bytes;
+    }
+    for (size_t i = 0; i < dit_safetensors_metadata_count(set); i++) {
+        dit_text_pair pair = dit_safetensors_metadata_at(set, i);
+        json_object_set_new(metadata, pair.key, json_string(pair.value));
+    }
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "file", dit_safetensors_path(set), "parameters",
+                     (json_int_t)parameters, "bytes", (json_int_t)bytes, "dtypes", dtypes, "metadata", metadata,
+                     "tensors", tensors);
+}
+
+static char *join(const char *folder, const char *name)
+{
+    char *path = NULL;
+    size_t n = strlen(folder);
+    return asprintf(&path, "%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// The JSON file `name` of `folder` as a value of its own; *value stays NULL when there is no such file.
+static dit_status read_json(const char *folder, const char *name, json_t **value, dit_error *error)
+{
+    dit_json_file *file = NULL;
+    char *path = join(folder, name);
+    *value = NULL;
+    if (!path)
+        return dit_fail(error, DIT_NO_MEMORY, "out of memory");
+    if (is_file(path) && !dit_json_open(&file, path, DIT_JSON_MINUS_INFINITY, error))
+        *value = json_deep_copy(dit_json_root(file).value);
+    dit_json_close(file);
+    free(path);
+    return error->status;
+}
+
+// Facts of one file of weights, or of one component's folder: its weights, and its configuration where it has one.
+static dit_status component_facts(const char *path, json_t **facts, dit_error *error)
+{
+    dit_safetensors *set = NULL;
+    json_t *config = NULL;
+    *facts = NULL;
+    if (is_folder(path) && read_json(path, "config.json", &config, error))
+        return error->status;
+    if (!dit_safetensors_open(&set, path, error)) {
+        *facts = weights_facts(set);
+        if (config)
+            json_object_set(*facts, "config", config);
+    }
+    dit_safetensors_close(set);
+    json_decref(config);
+    return error->status;
+}
+
+// Does the folder hold weights that dit_safetensors_open would look for?
+static bool has_weights(const char *folder)
+{
+    const char *const names[] = {"diffusion_pytorch_model", "model"};
+    const char *const ends[] = {".safetensors",      ".safetensors.index.json",
+                                ".fp16.safetensors", ".fp16.safetensors.index.json",
+                                ".bf16.safetensors", ".bf16.safetensors.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t j = 0; j < sizeof ends / sizeof *ends; j++) {
+            char name[80];
+            snprintf(name, sizeof name, "%s%s", names[i], ends[j]);
+            char *path = join(folder, name);
+            bool found = path && is_file(path);
+            free(path);
+            if (found)
+                return true;
+        }
+    return false;
+}
+
+// Facts of a pipeline's folder: model_index.json names the components, each of which has a folder. What has no weights
+// (schedulers, tokenizers) is listed by its class alone.
+static dit_status pipeline_facts(const char *path, json_t *index, json_t **facts, dit_error *error)
+{
+    json_t *components = json_object(), *value;
+    const char *name;
+    json_object_foreach(index, name, value)
+    {
+        const char *class_name = json_string_value(json_array_get(value, 1));
+        if (!class_name || strchr(name, '/') || name[0] == '.')
+            continue;
+        char *folder = join(path, name);
+        json_t *component = NULL;
+        if (folder && has_weights(folder))
+            component_facts(folder, &component, error);
+        free(folder);
+        if (error->status)
+            break;
+        if (!component)
+            component = json_object();
+        json_object_set_new(component, "class", json_string(class_name));
+        json_object_set_new(components, name, component);
+    }
+    *facts = json_pack("{s:s, s:O?, s:o}", "folder", path, "pipeline", json_object_get(index, "_class_name"),
+                       "components", components);
+    return error->status;
+}
+
+// ---- The text for people. Names and values come from files: control characters do not reach the terminal.
+
+static void print_clean(const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        return;
+    dit_make_printable(copy);
+    fputs(copy, stdout);
+    free(copy);
+}
+
+static void print_value(const char *key, json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+    fputs("    ", stdout);
+    print_clean(key);
+    printf(": %.300s%s\n", text ? text : "?", text && strlen(text) > 300 ? " ..." : "");
+    free(text);
+}
+
+static void print_object(const char *title, json_t *object)
+{
+    const char *key;
+    json_t *value;
+    if (json_object_size(object) == 0)
+        return;
+    printf("  %s\n", title);
+    json_object_foreach(object, key, value) print_value(key, value);
+}
+
+static void print_tensors(json_t *tensors)
+{
+    size_t i;
+    json_t *tensor;
+    json_array_foreach(tensors, i, tensor)
+    {
+        char *shape = json_dumps(json_object_get(tensor, "shape"), 0);
+        printf("    %-7s %-24s ", json_string_value(json_object_get(tensor, "dtype")), shape ? shape : "?");
+        print_clean(json_string_value(json_object_get(tensor, "name")));
+        putchar('\n');
+        free(shape);
+    }
+}
+
+static void print_component(json_t *facts, bool with_tensors)
+{
+    json_t *dtypes = json_object_get(facts, "dtypes"), *count;
+    const char *dtype;
+    if (!dtypes)
+        return;
+    print_clean(json_string_value(json_object_get(facts, "file")));
+    char parameters[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    printf("\n  %zu tensors, %s parameters, %s", json_array_size(json_object_get(facts, "tensors")),
+           format_count(parameters, json_number_value(json_object_get(facts, "parameters"))),
+           format_bytes(bytes, json_number_value(json_object_get(facts, "bytes"))));
+    const char *before = " (";
+    json_object_foreach(dtypes, dtype, count)
+    {
+        printf("%s%s", before, dtype);
+        before = ", ";
+    }
+    printf("%s\n", *before == ',' ? ")" : "");
+    print_object("config", json_object_get(facts, "config"));
+    print_object("metadata", json_object_get(facts, "metadata"));
+    if (with_tensors)
+        print_tensors(json_object_get(facts, "tensors"));
+}
+
+static void print_pipeline(json_t *facts, bool with_tensors)
+{
+    const char *name, *pipeline = json_string_value(json_object_get(facts, "pipeline"));
+    json_t *component;
+    if (pipeline) {
+        print_clean(pipeline);
+        putchar('\n');
+    }
+    json_object_foreach(json_object_get(facts, "components"), name, component)
+    {
+        printf("\n");
+        print_clean(name);
+        printf(": ");
+        print_clean(json_string_value(json_object_get(component, "class")));
+        printf("\n");
+        print_component(component, with_tensors);
+    }
+}
+
+static dit_status run(const struct call *call, dit_error *error)
+{
+    const char *path = call->operand[0];
+    json_t *index = NULL, *facts = NULL;
+    if (is_folder(path) && read_json(path, "model_index.json", &index, error))
+        goto done;
+    if (index ? pipeline_facts(path, index, &facts, error) : component_facts(path, &facts, error))
+        goto done;
+    if (call->option[JSON].given) {
+        json_dumpf(facts, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else if (index)
+        print_pipeline(facts, call->option[TENSORS].given);
+    else
+        print_component(facts, call->option[TENSORS].given);
+
+done:
+    json_decref(facts);
+    json_decref(index);
+    return error->status;
+}
+
+static const char *const examples[] = {
+    "dit info model.safetensors --tensors",
+    "names, types and shapes",
+    "dit info stable-diffusion-3.5-medium/",
+    "the components of a published pipeline",
+    "dit info transformer/ --json | jq .parameters",
+    "one figure, for a script",
+    NULL,
+};
+
+const struct command command_info = {
+    .name = "info",
+    .summary = "say what is in a weights file or a model's folder",
+    .operands = "FILE|DIR",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .details = "FILE is a safetensors file or the index of a set of shards; DIR a component's folder (config.json and\n"
+               "weights) or a pipeline's (model_index.json). Files are checked whole, but no tensor is read.",
+    .examples = examples,
+    .run = run,
+};
