@@ -4,7 +4,6 @@
 #include "cli/progress.h"
 #include <errno.h>
 #include <locale.h>
-#include <omp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -44,7 +43,7 @@ static dit_status run(const struct command *command, int argc, char **argv, dit_
         goto done;
     }
     if (arguments.global[GLOBAL_THREADS].given)
-        omp_set_num_threads((int)arguments.global[GLOBAL_THREADS].integer);
+        dit_set_threads((int)arguments.global[GLOBAL_THREADS].integer);
     be_quiet = arguments.global[GLOBAL_QUIET].given;
     if (be_quiet)
         progress_silence();

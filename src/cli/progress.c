@@ -10,6 +10,8 @@
 
 static const double BAR_INTERVAL = 0.1, LINE_INTERVAL = 10.0; // seconds
 
+enum { STEADY_COLUMNS = 42 }; // what the figures beside the bar usually take
+
 static struct {
     bool silent;
     char phase[32];
@@ -81,8 +83,10 @@ static void draw_bar(const dit_progress *p, double now)
 {
     char figures[160], line[1024], bar[512] = "";
     format_figures(figures, sizeof figures, p, now);
-    int columns = terminal_columns(2) - 1;
-    int room = columns - (int)strlen(p->phase) - (int)strlen(figures) - 4;
+    int columns = terminal_columns(2) - 1, beside = (int)strlen(figures);
+    if (beside < STEADY_COLUMNS) // the bar keeps its length while the figures beside it grow and shrink
+        beside = STEADY_COLUMNS;
+    int left = columns - (int)strlen(p->phase) - 2, room = left - beside - 2;
     if (room > 40)
         room = 40;
     if (p->total && room >= 8) {
@@ -96,7 +100,7 @@ static void draw_bar(const dit_progress *p, double now)
                                                    : "-");
         snprintf(bar + n, sizeof bar - n, "  ");
     }
-    int n = snprintf(line, sizeof line, "\r%s  %s%.*s\033[K", p->phase, bar, columns > 0 ? columns : 0, figures);
+    int n = snprintf(line, sizeof line, "\r%s  %s%.*s\033[K", p->phase, bar, left > 0 ? left : 0, figures);
     if (n > 0 && (size_t)n < sizeof line) {
         fwrite(line, 1, (size_t)n, stderr);
         state.visible = true;

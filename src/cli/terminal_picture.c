@@ -40,6 +40,12 @@ static void choose_modes(ChafaTermInfo *info, ChafaCanvasConfig *config)
         colours = CHAFA_CANVAS_MODE_INDEXED_240;
     else if (chafa_term_info_have_seq(info, CHAFA_TERM_SEQ_SET_COLOR_FGBG_16))
         colours = CHAFA_CANVAS_MODE_INDEXED_16;
+    if (!terminal_is_utf8()) {
+        ChafaSymbolMap *map = chafa_symbol_map_new();
+        chafa_symbol_map_add_by_tags(map, CHAFA_SYMBOL_TAG_ASCII);
+        chafa_canvas_config_set_symbol_map(config, map);
+        chafa_symbol_map_unref(map);
+    }
     chafa_canvas_config_set_pixel_mode(config, pixels);
     chafa_canvas_config_set_canvas_mode(config, colours);
 }
