@@ -15,8 +15,10 @@ demo: all
 test: all
 	@ctest --test-dir $(BUILD) --output-on-failure
 
+# make install [PREFIX=/usr/local] [DESTDIR=...]
 install: all
-	@cmake --install $(BUILD)
+	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig # the library is found from now on
 
 clean:
 	@rm -rf $(BUILD)

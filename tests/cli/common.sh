@@ -38,3 +38,24 @@ accept() {
     output=$("$dit" "$@" 2>"$build/accept.$$.err" </dev/null) || fail "dit $*: $(cat "$build/accept.$$.err")"
     rm -f "$build/accept.$$.err"
 }
+
+# tensors FILE HEADER BYTES...: a safetensors file; BYTES as printf's %b takes them.
+tensors() {
+    local length=${#2} octal='' i
+    for i in 0 1 2 3 4 5 6 7; do
+        octal+=$(printf '\\0%03o' $((length >> 8 * i & 255)))
+    done
+    printf '%b' "$octal" >"$1"
+    printf '%s' "$2" >>"$1"
+    printf '%b' "${3-}" >>"$1"
+}
+
+# zeros FILE N: N tensors of 64 MiB of f32 that take no space on the disk.
+zeros() {
+    local header='' i
+    for ((i = 0; i < $2; i++)); do
+        header+=",\"t$i\":{\"dtype\":\"F32\",\"shape\":[16777216],\"data_offsets\":[$((i << 26)),$(((i + 1) << 26))]}"
+    done
+    tensors "$1" "{${header#,}}"
+    truncate -s "+$(($2 << 26))" "$1"
+}
