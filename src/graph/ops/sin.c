@@ -1,0 +1,11 @@
+// graph/ops/sin.c: y = sin(x), x in radians.
+//   x: (...) f32, f16, bf16     y: like x
+// Backward: dx = dy * cos(x).
+#include "graph/elementwise.h"
+
+static void gradient(dit_graph *g, const dit_gradient_call *c)
+{
+    c->din[0] = dit_mul(g, c->dout[0], dit_cos(g, c->in[0]));
+}
+
+DIT_UNARY_OP(sin, sin(x))
