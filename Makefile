@@ -1,7 +1,7 @@
 # The front door. `make demo` draws pictures, `make test` builds and runs every test; both install what is missing.
 BUILD ?= build
 
-.PHONY: all demo test install clean
+.PHONY: all demo test fixtures install clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -14,6 +14,10 @@ demo: all
 
 test: all
 	@ctest --test-dir $(BUILD) --output-on-failure
+
+# Compares with the public implementations, live; needs Python, and several GB for their packages.
+fixtures: all
+	@tools/fixtures/check $(BUILD)/dit
 
 # make install [PREFIX=/usr/local] [DESTDIR=...]
 install: all
