@@ -10,7 +10,10 @@
 
 static const double BAR_INTERVAL = 0.1, LINE_INTERVAL = 10.0; // seconds
 
-enum { STEADY_COLUMNS = 42 }; // what the figures beside the bar usually take
+enum {
+    STEADY_COLUMNS = 42, // what the figures beside the bar usually take
+    PREVIEW_ROWS = 12,   // how high a preview is in the terminal
+};
 
 static struct {
     bool silent;
@@ -152,6 +155,10 @@ int progress_report(void *context, const dit_progress *progress)
         state.started = now;
         state.drawn = now;
         state.first_done = progress->done;
+    }
+    if (progress->preview && terminal_is_interactive(2)) {
+        progress_hide();
+        terminal_picture(2, progress->preview, PREVIEW_ROWS);
     }
     bool finished = progress->total && progress->done >= progress->total;
     bool on_terminal = terminal_is_interactive(2);
