@@ -1,10 +1,10 @@
 // cli/convert.c: `dit convert`: the weights of a file, a set of shards or a folder in another element type, as one
 // file.
+#include "base/cast.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/format.h"
 #include "io/safetensors.h"
-#include <math.h>
 #include <stdlib.h>
 
 enum { DTYPE, OUTPUT };
@@ -24,20 +24,6 @@ struct conversion {
     uint64_t done, total; // bytes read
 };
 
-// Rounds to nearest even. Returns false when a finite value becomes infinite.
-static bool cast(const dit_array *from, dit_dtype to, void *data)
-{
-    int64_t count = dit_shape_count(&from->shape);
-    bool fits = true;
-#pragma omp parallel for reduction(&& : fits)
-    for (int64_t i = 0; i < count; i++) {
-        double value = dit_element_get(from->dtype, from->data, i);
-        dit_element_set(to, data, i, value);
-        fits = fits && (!isfinite(value) || isfinite(dit_element_get(to, data, i)));
-    }
-    return fits;
-}
-
 // Gives the writer tensor `index` in its new type.
 static dit_status produce(void *context, size_t index, const void **data, dit_error *error)
 {
@@ -48,7 +34,7 @@ static dit_status produce(void *context, size_t index, const void **data, dit_er
         return error->status;
     *data = array.data;
     if (array.dtype != item->dtype) {
-        if (!cast(&array, item->dtype, c->buffer))
+        if (!dit_cast_floats(item->dtype, c->buffer, array.dtype, array.data, dit_shape_count(&array.shape)))
             return dit_fail(error, DIT_BAD_NUMBER, "%s: tensor \"%.200s\" holds numbers too large for %s; try bf16",
                             dit_safetensors_file_of(c->source, index), item->name, dit_dtype_name(item->dtype));
         *data = c->buffer;
