@@ -44,7 +44,8 @@ static void take(void *context, int64_t to, int64_t from)
 static void reference(const dit_op_call *call, const double *const *in, double *const *out)
 {
     const struct dit_pad_attributes *a = call->attributes;
-    struct fill f = {in[0], out[0], (double)a->value};
+    bool boolean = call->in[0].dtype == DIT_BOOL;
+    struct fill f = {in[0], out[0], boolean ? a->value != 0 : (double)a->value};
     dit_pad_walk(&call->in[0].shape, &call->out[0].shape, a->before, a->mode, take, &f);
 }
 

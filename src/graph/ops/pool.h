@@ -2,6 +2,7 @@
 #ifndef DIT_GRAPH_OPS_POOL_H
 #define DIT_GRAPH_OPS_POOL_H
 
+#include "backend/pooling.h"
 #include "graph/ops/rules.h"
 
 // The shape that pooling gives x, (B, C, [[D,] H,] W), with a window over its spatial axes.
@@ -23,26 +24,6 @@ static inline dit_status dit_pool_shape(const char *op, const dit_shape *x, cons
         y->dim[i + 2] = (padded - w->extent[i]) / w->stride[i] + 1;
     }
     return DIT_OK;
-}
-
-// The same problem with three spatial axes, whatever it had: absent ones come first and have one element.
-typedef struct dit_pool_geometry {
-    int64_t planes;
-    int64_t in[3], out[3], extent[3], stride[3], padding[3];
-} dit_pool_geometry;
-
-static inline dit_pool_geometry dit_pool_geometry_of(const dit_shape *x, const dit_shape *y, const dit_window *w)
-{
-    dit_pool_geometry p = {x->dim[0] * x->dim[1], {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}};
-    for (int i = 0; i < w->axes; i++) {
-        int to = i + 3 - w->axes;
-        p.in[to] = x->dim[i + 2];
-        p.out[to] = y->dim[i + 2];
-        p.extent[to] = w->extent[i];
-        p.stride[to] = w->stride[i];
-        p.padding[to] = w->padding[i];
-    }
-    return p;
 }
 
 // Calls visit(context, index in x, index in y) for every pair of an input and an output element whose window covers it.

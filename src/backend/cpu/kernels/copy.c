@@ -88,9 +88,10 @@ static void run(const dit_op_call *call)
     if (nest.count == 0)
         return;
     int last = nest.rank - 1, a = transposed_axis(&nest, size);
-    if (nest.stride[1][last] == size || nest.dim[last] == 1) {
+    bool dense_y = nest.stride[0][last] == size; // false only for other kernels' moves (backend/cpu/move.h)
+    if ((dense_y && nest.stride[1][last] == size) || nest.dim[last] == 1) {
         dit_nest_run(&nest, DIT_CHEAP, copy_row, &size);
-    } else if (a >= 0) {
+    } else if (dense_y && a >= 0) {
         copy_transposed(&nest, a, copier);
     } else {
         nest = dit_nest_of(&call->out[0].shape, operand, 2, true);
