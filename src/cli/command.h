@@ -35,6 +35,8 @@ extern const struct command *const COMMANDS[];
 const struct command *command_find(int argc, char **argv, int *words, dit_error *error);
 
 void help_overview(FILE *out);
+// The commands whose names begin with the word `name`; false when there is none.
+bool help_group(FILE *out, const char *name);
 void help_command(FILE *out, const struct command *command);
 // "steps of the sampler (1 to 1000; default: 20)"
 void help_describe_option(char *text, size_t size, const struct option *option);

@@ -13,6 +13,18 @@ void help_overview(FILE *out)
             "\n\"dit help COMMAND\" or \"dit COMMAND --help\" explains one; \"dit --version\" prints the version.\n");
 }
 
+bool help_group(FILE *out, const char *name)
+{
+    size_t length = strlen(name);
+    bool found = false;
+    for (size_t i = 0; COMMANDS[i]; i++)
+        if (strncmp(COMMANDS[i]->name, name, length) == 0 && COMMANDS[i]->name[length] == ' ') {
+            fprintf(out, "  dit %-16s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+            found = true;
+        }
+    return found;
+}
+
 // Words of `text` in the columns `indent` to WIDTH; the cursor stands at `column`.
 static void print_wrapped(FILE *out, const char *text, int indent, int column)
 {
@@ -108,6 +120,8 @@ static dit_status run(const struct call *call, dit_error *error)
         help_overview(stdout);
     else {
         int words;
+        if (call->operands == 1 && help_group(stdout, call->operand[0]))
+            return DIT_OK;
         const struct command *command = command_find(call->operands, (char **)call->operand, &words, error);
         if (!command)
             return error->status;

@@ -83,23 +83,40 @@ static int exit_code(const dit_error *error)
     return error->status == DIT_BAD_ARGUMENT ? EXIT_BAD_USAGE : EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+static bool asks_for_help(const char *word)
 {
-    setlocale(LC_CTYPE, ""); // numbers stay in the C locale
-    interrupts_catch();
-    dit_error error = {0};
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+// What the first words ask for.
+static void dispatch(int argc, char **argv, dit_error *error)
+{
+    int words = 0;
     if (argc < 2) {
         help_overview(stdout);
-        dit_fail(&error, DIT_BAD_ARGUMENT, "no command is given");
-    } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        help_overview(stdout);
-    else if (strcmp(argv[1], "--version") == 0)
-        printf("dit %s\n", dit_version());
-    else {
-        int words = 0;
-        const struct command *command = command_find(argc - 1, argv + 1, &words, &error);
-        if (command)
-            run(command, argc - 1 - words, argv + 1 + words, &error);
+        dit_fail(error, DIT_BAD_ARGUMENT, "no command is given");
+        return;
     }
+    if (asks_for_help(argv[1])) {
+        help_overview(stdout);
+        return;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("dit %s\n", dit_version());
+        return;
+    }
+    if (argc == 3 && asks_for_help(argv[2]) && help_group(stdout, argv[1]))
+        return;
+    const struct command *command = command_find(argc - 1, argv + 1, &words, error);
+    if (command)
+        run(command, argc - 1 - words, argv + 1 + words, error);
+}
+
+int main(int argc, char **argv)
+{
+    dit_error error = {0};
+    setlocale(LC_CTYPE, ""); // numbers stay in the C locale
+    interrupts_catch();
+    dispatch(argc, argv, &error);
     return exit_code(&error);
 }
