@@ -39,10 +39,8 @@ static bool selected(const options *o, dit_op_id op)
 static bool has_gradient(const op_case *c)
 {
     bool any = false;
-    for (int i = 0; i < OP_MAX_INPUTS; i++) {
-        op_values v = c->in[i].values;
-        any |= v == OP_FLOATS || v == OP_WEIGHT || v == OP_APART || v == OP_ANY;
-    }
+    for (int i = 0; i < OP_MAX_INPUTS; i++)
+        any |= op_is_differentiated(&c->in[i]);
     return any && dit_op_of(c->op)->gradient && !c->forward_only;
 }
 

@@ -24,6 +24,7 @@ typedef enum op_values {
     OP_FIXED,  // uniform in [low, high], always f32, no gradient is asked for (tables, float masks)
     OP_ANY,    // every dtype in turn; uniform in [low, high]
     OP_APART,  // as OP_FLOATS, but shuffled odd multiples of 1/8: no two are equal, none is a multiple of 1/4
+    OP_GRID,   // as OP_FLOATS, but multiples of 1/4 within 2: never near an OP_APART value
     OP_I32,    // integers in low ..= high
     OP_I64,
     OP_BOOL, // true with probability `high`
@@ -64,6 +65,10 @@ typedef struct op_input {
     {                                                                                                                  \
         OP_APART, OP_SHAPE(__VA_ARGS__), 0, 0                                                                          \
     }
+#define GRID(...)                                                                                                      \
+    {                                                                                                                  \
+        OP_GRID, OP_SHAPE(__VA_ARGS__), 0, 0                                                                           \
+    }
 #define I32(low, high, ...)                                                                                            \
     {                                                                                                                  \
         OP_I32, OP_SHAPE(__VA_ARGS__), low, high                                                                       \
@@ -97,6 +102,7 @@ typedef struct op_case {
 
 #define OP_TOLERANCE 1e-6f
 #define OP_GRADIENT_TOLERANCE 1e-5f
+#define OP_BF16_GRADIENT_TOLERANCE 0x1p-5 // a few roundings of 2^-9
 
 #define OP_UNWRAP(...) __VA_ARGS__
 #define CASE_WITH(OPTIONS, NAME, IN, ...)                                                                              \
@@ -106,6 +112,13 @@ typedef struct op_case {
     }
 #define CASE(NAME, IN, ...) CASE_WITH((.perf = false), NAME, IN, __VA_ARGS__)
 #define PERF(NAME, IN, ...) CASE_WITH((.perf = true), NAME, IN, __VA_ARGS__)
+
+// Whether the gradient test differentiates with respect to such an input.
+static inline bool op_is_differentiated(const op_input *in)
+{
+    return in->values == OP_FLOATS || in->values == OP_WEIGHT || in->values == OP_APART || in->values == OP_GRID ||
+           in->values == OP_ANY;
+}
 
 typedef struct op_group {
     const op_case *cases;

@@ -22,7 +22,7 @@ bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
     bool has[OP_BOOL + 1] = {false};
     for (int k = 0; k < OP_MAX_INPUTS; k++)
         has[c->in[k].values] = true;
-    int steps = has[OP_ANY] ? 7 : has[OP_WEIGHT] ? 5 : has[OP_FLOATS] || has[OP_APART] ? 3 : 1;
+    int steps = has[OP_ANY] ? 7 : has[OP_WEIGHT] ? 5 : has[OP_FLOATS] || has[OP_APART] || has[OP_GRID] ? 3 : 1;
     if (i >= steps)
         return false;
     *sweep = floats[i < 5 ? i : 0];
@@ -36,6 +36,7 @@ static dit_dtype dtype_of(const op_input *in, op_sweep sweep)
     switch (in->values) {
     case OP_FLOATS:
     case OP_APART:
+    case OP_GRID:
         return sweep.floats;
     case OP_WEIGHT:
         return sweep.weight;
@@ -66,6 +67,9 @@ static void generate(const op_input *in, dit_dtype dtype, uint64_t stream, doubl
             x[i] = ((double)dit_counter_permutation(seed, stream, (uint64_t)count, (uint64_t)i) - (double)(count / 2)) /
                        4 +
                    0.125;
+            break;
+        case OP_GRID:
+            x[i] = floor(u * 17) / 4 - 2;
             break;
         case OP_I32:
         case OP_I64:
@@ -347,7 +351,8 @@ void op_run_inject(op_run *run)
     int64_t count = dit_shape_count(&y->shape), at = count / 2;
     if (op_injected == OP_FAULT_VALUE) {
         double scale = largest(run->exact_out[0], count), off = 3 * allowed(run, 0, run->exact_out[0][at], scale);
-        dit_element_set(y->dtype, y->data, at, run->exact_out[0][at] + (off > 0 ? off : 1));
+        double exact = run->exact_out[0][at], wrong = exact + (off > 0 ? off : 1);
+        dit_element_set(y->dtype, y->data, at, y->dtype == DIT_BOOL ? exact == 0 : wrong);
     } else if (op_injected == OP_FAULT_HOLE) {
         size_t size = dit_dtype_size(y->dtype);
         memset((char *)y->data + (size_t)at * size, 0xff, size);
