@@ -65,3 +65,8 @@ void dit_give_gradient(dit_graph *g, const dit_gradient_call *c, int k, dit_tens
     dit_shape shape = *dit_shape_of(g, c->in[k]); // a copy: describing more nodes may move the graph's values
     c->din[k] = dit_sum_to(g, value, &shape);
 }
+
+dit_tensor dit_in_f32(dit_graph *g, dit_tensor t)
+{
+    return dit_dtype_of(g, t) == DIT_F32 ? t : dit_cast(g, t, DIT_F32);
+}

@@ -19,6 +19,9 @@ dit_status dit_shape_activation_backward(const char *op, dit_op_call *call, dit_
 // Gives input k the gradient `value`, summed over the axes that broadcasting repeated.
 void dit_give_gradient(dit_graph *g, const dit_gradient_call *c, int k, dit_tensor value);
 
+// `t` in f32, for gradient rules: what they compute on the way is rounded once, at the end.
+dit_tensor dit_in_f32(dit_graph *g, dit_tensor t);
+
 // The reference of y = formula(x), one input; and of y = formula(a, b), two broadcasting ones.
 #define DIT_REFERENCE_UNARY(formula)                                                                                   \
     static void reference(const dit_op_call *call, const double *const *in, double *const *out)                        \

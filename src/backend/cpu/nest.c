@@ -119,9 +119,11 @@ void dit_nest_walk(const dit_nest *nest, int64_t begin, int64_t end, dit_row_loo
     }
 }
 
-void dit_nest_run(const dit_nest *nest, int cost, dit_row_loop loop, const void *context)
+void dit_nest_run(const dit_nest *nest, int64_t cost, dit_row_loop loop, const void *context)
 {
-    int64_t blocks = (nest->count + 63) / 64; // no two threads write into one cache line
+    // Elements are shared out by 64, so that no two threads write into one cache line; rows, which cost more, one by
+    // one.
+    int64_t block = cost < 64 ? 64 : 1, blocks = (nest->count + block - 1) / block;
     if (nest->count * cost < DIT_PARALLEL_WORK) {
         dit_nest_walk(nest, 0, nest->count, loop, context);
         return;
@@ -129,8 +131,8 @@ void dit_nest_run(const dit_nest *nest, int cost, dit_row_loop loop, const void 
 #pragma omp parallel
     {
         int64_t threads = omp_get_num_threads(), t = omp_get_thread_num();
-        int64_t end = blocks * (t + 1) / threads * 64;
-        dit_nest_walk(nest, blocks * t / threads * 64, end < nest->count ? end : nest->count, loop, context);
+        int64_t end = blocks * (t + 1) / threads * block;
+        dit_nest_walk(nest, blocks * t / threads * block, end < nest->count ? end : nest->count, loop, context);
     }
 }
 
@@ -141,4 +143,16 @@ void dit_elementwise_run(const dit_op_call *call, int cost, dit_row_loop loop)
         operand[i + 1] = &call->in[i];
     dit_nest nest = dit_nest_of(&call->out[0].shape, operand, call->inputs + 1, true);
     dit_nest_run(&nest, cost, loop, call->attributes);
+}
+
+dit_nest dit_nest_of_rows(const dit_view *const *operand, int operands)
+{
+    dit_view outer[DIT_NEST_OPERANDS];
+    const dit_view *pointer[DIT_NEST_OPERANDS];
+    for (int k = 0; k < operands; k++) {
+        outer[k] = *operand[k];
+        outer[k].shape.rank -= outer[k].shape.rank > 0;
+        pointer[k] = &outer[k];
+    }
+    return dit_nest_of(&outer[0].shape, pointer, operands, false);
 }

@@ -32,10 +32,13 @@ typedef void (*dit_row_loop)(const dit_row *row, const void *context);
 // short innermost axis changes places with a longer one where `reorder` allows it.
 dit_nest dit_nest_of(const dit_shape *shape, const dit_view *const *operand, int operands, bool reorder);
 
+// The nest over all axes but the last of operands that broadcast to the first one: its elements are rows.
+dit_nest dit_nest_of_rows(const dit_view *const *operand, int operands);
+
 // Calls `loop` for the elements [begin, end), counted in row-major order of the nest's axes.
 void dit_nest_walk(const dit_nest *nest, int64_t begin, int64_t end, dit_row_loop loop, const void *context);
 // The same for all elements, shared between threads when count * cost makes that worth while (cost 1: an addition).
-void dit_nest_run(const dit_nest *nest, int cost, dit_row_loop loop, const void *context);
+void dit_nest_run(const dit_nest *nest, int64_t cost, dit_row_loop loop, const void *context);
 
 // All of a call's first output and inputs as one nest: the shape of an element-wise kernel.
 void dit_elementwise_run(const dit_op_call *call, int cost, dit_row_loop loop);

@@ -39,10 +39,15 @@ static struct cut cut_of(const dit_op_call *call, unsigned axes)
     return cut;
 }
 
+// Enough for either way of cutting, so that it depends on the shape alone.
 size_t dit_reduce_workspace(const dit_op_call *call, unsigned axes)
 {
-    struct cut cut = cut_of(call, axes);
-    return cut.parts > 1 ? (size_t)(cut.parts * cut.kept.count) * sizeof(double) : 0;
+    const dit_shape *x = &call->in[0].shape;
+    int64_t kept = 1, reduced = 1;
+    for (int i = 0; i < x->rank; i++)
+        *(axes >> i & 1 ? &reduced : &kept) *= x->dim[i];
+    int64_t parts = (reduced + COLUMN_PART - 1) / COLUMN_PART;
+    return parts > 1 ? (size_t)(parts * kept) * sizeof(double) : 0;
 }
 
 // Where the k-th element of a nest lies, in bytes.
@@ -89,7 +94,7 @@ void dit_reduce_run(const dit_op_call *call, unsigned axes, const dit_reduction 
 {
     struct cut cut = cut_of(call, axes);
     float *y = call->out[0].data;
-    double *partial = call->workspace; // [kept / columns][parts][columns], or [kept][parts]
+    double *partial = call->workspace; // [kept / row][parts][row]
     int64_t kept = cut.kept.count, parts = cut.parts;
     int64_t row = cut.columns ? cut.kept.dim[cut.kept.rank - 1] : 1, width = row < COLUMNS ? row : COLUMNS;
     int64_t blocks = (row + width - 1) / width, tasks = kept ? kept / row * blocks * (parts ? parts : 1) : 0;

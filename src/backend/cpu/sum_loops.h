@@ -3,35 +3,13 @@
 #define DIT_BACKEND_CPU_SUM_LOOPS_H
 
 #include "backend/cpu/reduce.h"
-#include "backend/cpu/vector.h"
-
-// Runs this long are added in f32, in 4 vectors: at most RUN / (4 * lanes) additions one after the other.
-enum { DIT_SUM_RUN = 1024 };
-
-static inline float dit_sum_run(const float *x, int64_t n)
-{
-    dit_floats a = {0}, b = {0}, c = {0}, d = {0};
-    float rest = 0;
-    int64_t i = 0;
-    for (; i + 4 * DIT_LANES <= n; i += 4 * DIT_LANES) {
-        a += dit_load(x + i);
-        b += dit_load(x + i + DIT_LANES);
-        c += dit_load(x + i + 2 * DIT_LANES);
-        d += dit_load(x + i + 3 * DIT_LANES);
-    }
-    for (; i + DIT_LANES <= n; i += DIT_LANES)
-        a += dit_load(x + i);
-    for (; i < n; i++)
-        rest += x[i];
-    return dit_sum_lanes((a + b) + (c + d)) + rest;
-}
+#include "backend/cpu/row_sums.h"
 
 static void dit_sum_row(double *total, const char *x, int64_t stride, int64_t n)
 {
     if (stride == sizeof(float)) {
         const float *dense = (const float *)(const void *)x;
-        for (int64_t i = 0; i < n; i += DIT_SUM_RUN)
-            *total += (double)dit_sum_run(dense + i, n - i < DIT_SUM_RUN ? n - i : DIT_SUM_RUN);
+        *total += dit_sum_of_row(dense, dense, 0, n);
     } else {
         double sum = 0;
         for (int64_t i = 0; i < n; i++)

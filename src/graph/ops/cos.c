@@ -5,7 +5,7 @@
 
 static void gradient(dit_graph *g, const dit_gradient_call *c)
 {
-    c->din[0] = dit_mul(g, dit_affine(g, c->dout[0], -1, 0), dit_sin(g, c->in[0]));
+    c->din[0] = dit_mul(g, dit_affine(g, c->dout[0], -1, 0), dit_sin(g, dit_in_f32(g, c->in[0])));
 }
 
 DIT_UNARY_OP(cos, cos(x))

@@ -5,7 +5,7 @@
 
 static void gradient(dit_graph *g, const dit_gradient_call *c)
 {
-    c->din[0] = dit_mul(g, dit_mul(g, c->dout[0], c->out[0]), dit_affine(g, c->out[0], -1, 1));
+    c->din[0] = dit_mul(g, dit_mul(g, c->dout[0], c->out[0]), dit_affine(g, dit_in_f32(g, c->out[0]), -1, 1));
 }
 
 DIT_UNARY_OP(sigmoid, 1 / (1 + exp(-x)))

@@ -5,7 +5,7 @@
 
 static void gradient(dit_graph *g, const dit_gradient_call *c)
 {
-    c->din[0] = dit_mul(g, c->dout[0], dit_cos(g, c->in[0]));
+    c->din[0] = dit_mul(g, c->dout[0], dit_cos(g, dit_in_f32(g, c->in[0])));
 }
 
 DIT_UNARY_OP(sin, sin(x))
