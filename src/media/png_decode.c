@@ -44,8 +44,29 @@ static void on_read(png_structp png, png_bytep to, size_t size)
     r->at += size;
 }
 
+// libpng takes a chunk's memory by its claimed length, however large, before it reads: no chunk may be longer than what
+// is left of the file.
+static dit_status check_chunks(const struct reader *r, const char *name, dit_error *error)
+{
+    enum { SIGNATURE = 8, AROUND = 12 }; // bytes; around a chunk's data lie its length, type and checksum
+    for (size_t at = SIGNATURE; at < r->size;) {
+        size_t left = r->size - at;
+        const uint8_t *c = r->bytes + at;
+        size_t length = left < AROUND ? SIZE_MAX : (size_t)c[0] << 24 | (size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3];
+        if (left < AROUND || length > left - AROUND)
+            return dit_fail(error, DIT_BAD_FILE, "%s: broken PNG: the file is cut short", name);
+        if (!memcmp(c + 4, "IEND", 4))
+            break; // what follows is not the picture's
+        at += AROUND + length;
+    }
+    return DIT_OK;
+}
+
 static dit_status start(struct reader *r, const char *name, dit_error *error)
 {
+    dit_status status = check_chunks(r, name, error);
+    if (status)
+        return status;
     r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
     if (!r->info)

@@ -101,6 +101,18 @@ static void texts_of_other_programs_are_read(void **state)
         dit_png_decode_texts(&texts, "cut.png", bytes, cut, &error);
         assert_refused(&error, DIT_BAD_FILE, "cut.png: broken PNG");
     }
+    // A chunk that claims 1.6 GB, which libpng would take from memory first.
+    for (size_t chunk = 33; chunk + 12 < size;) {
+        const unsigned char *c = (unsigned char *)bytes + chunk;
+        size_t length = (size_t)c[0] << 24 | (size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3];
+        char first = bytes[chunk];
+        bytes[chunk] = 0x61;
+        error = (dit_error){0};
+        dit_png_decode_texts(&texts, "lying.png", bytes, size, &error);
+        assert_refused(&error, DIT_BAD_FILE, "lying.png: broken PNG: the file is cut short");
+        bytes[chunk] = first;
+        chunk += 12 + length;
+    }
     free(bytes);
 }
 
