@@ -3,6 +3,7 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
+#include <omp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,24 @@ dit_isa dit_cpu_isa(void)
 {
     int isa = atomic_load(&chosen);
     return isa == DIT_ISAS ? best() : (dit_isa)isa;
+}
+
+int dit_cpu_threads(void)
+{
+    int most = dit_cpu_most_threads(), now = omp_get_max_threads();
+    return now < most ? now : most;
+}
+
+int dit_cpu_most_threads(void)
+{
+    static atomic_int threads;
+    int n = atomic_load(&threads), none = 0;
+    if (n == 0) {
+        n = omp_get_max_threads();
+        if (!atomic_compare_exchange_strong(&threads, &none, n))
+            n = none;
+    }
+    return n;
 }
 
 const dit_kernel *dit_cpu_kernel(dit_op_id op)

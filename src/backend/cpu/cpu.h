@@ -22,6 +22,11 @@ dit_status dit_cpu_start(dit_error *error);
 // The set that dit_cpu_start settled on; before that, the best that the machine has.
 dit_isa dit_cpu_isa(void);
 
+// How many threads a kernel that runs now uses, and the most that any will ever use, which scratch is planned for: what
+// OpenMP allowed when one of the two was first asked.
+int dit_cpu_threads(void);
+int dit_cpu_most_threads(void);
+
 // The kernel of an op in the set that runs, or in a given one. NULL: the op only views its input.
 const dit_kernel *dit_cpu_kernel(dit_op_id op);
 const dit_kernel *dit_cpu_kernel_of(dit_isa isa, dit_op_id op);

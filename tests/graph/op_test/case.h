@@ -98,6 +98,7 @@ typedef struct op_case {
     bool forward_only;        // no gradient here (kinks, ties); some other case of the op must have one
     unsigned loss_outputs;    // bit k: output k enters the loss of the gradient test; 0: every float output
     bool same_bits;           // the result must not depend on the number of threads
+    bool sparse;              // for the stop-watch: reads as much of input 0 as it writes
 } op_case;
 
 #define OP_TOLERANCE 1e-6f

@@ -36,11 +36,11 @@ static const op_case cases[] = {
     CASE_WITH((.forward_only = true), top_k, INPUTS(FLOATS_IN(1, 1, 3, 8)), .k = 4), // equal: the lower index first
     CASE_WITH((.forward_only = true), top_k, INPUTS(FLOATS(40, 1000)), .k = 100),
 
-    PERF(embedding, INPUTS(FLOATS(32000, 1024), I64(0, 31999, 2048))),
+    CASE_WITH((.perf = true, .sparse = true), embedding, INPUTS(FLOATS(32000, 1024), I64(0, 31999, 2048))),
     PERF(scatter_add, INPUTS(FLOATS(2048, 1024), I64(0, 31999, 2048)), .count = 32000),
     PERF(scatter_add, INPUTS(FLOATS(4096, 384), I64(0, 9, 4096)), .count = 10),
-    PERF(gather, INPUTS(FLOATS(8, 4096, 384), I64(0, 4095, 8, 1024, 384)), .axis = 1),
-    PERF(gather_backward, INPUTS(FLOATS(8, 1024, 384), I64(0, 4095, 8, 1024, 384)), .axis = 1, .extent = 4096),
+    PERF(gather, INPUTS(FLOATS(4096, 384), I64(0, 383, 4096, 128)), .axis = 1),
+    PERF(gather_backward, INPUTS(FLOATS(4096, 128), I64(0, 383, 4096, 128)), .axis = 1, .extent = 384),
     PERF(one_hot, INPUTS(I64(0, 999, 4096)), .classes = 1000),
     PERF(top_k, INPUTS(FLOATS(8192, 64)), .k = 6),
     PERF(top_k, INPUTS(FLOATS(64, 65536)), .k = 50),

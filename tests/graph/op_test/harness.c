@@ -8,7 +8,7 @@
 
 enum { GUARD = 64 }; // bytes before and after an output
 
-const char *const op_layout_names[OP_LAYOUTS] = {"dense", "rows", "repeated", "permuted", "negative"};
+const char *const op_layout_names[OP_LAYOUTS] = {"dense", "rows", "repeated", "permuted", "negative", "spread"};
 op_fault op_injected = OP_NO_FAULT;
 
 bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
@@ -88,10 +88,12 @@ static void generate(const op_input *in, dit_dtype dtype, uint64_t stream, doubl
     }
 }
 
-// The first axis with several elements, unless it is the last axis; -1: none.
-static int repeated_axis(const dit_shape *s)
+// The axis that a layout gives stride 0; -1: none.
+static int repeated_axis(const dit_shape *s, op_layout layout)
 {
-    for (int i = 0; i + 1 < s->rank; i++)
+    if (layout == OP_SPREAD)
+        return s->rank - 1;
+    for (int i = 0; i + 1 < s->rank && layout == OP_REPEATED; i++)
         if (s->dim[i] > 1)
             return i;
     return -1;
@@ -120,8 +122,9 @@ static void set_strides(dit_view *v, op_layout layout)
         }
         break;
     case OP_REPEATED:
-        if (repeated_axis(s) >= 0)
-            v->stride[repeated_axis(s)] = 0;
+    case OP_SPREAD:
+        if (repeated_axis(s, layout) >= 0)
+            v->stride[repeated_axis(s, layout)] = 0;
         break;
     case OP_PERMUTED:
         for (int i = 0; i < s->rank; i++) {
@@ -188,8 +191,8 @@ static void make_input(op_run *run, int i, op_sweep sweep, op_layout layout)
     if (!x)
         abort();
     generate(in, declared->dtype, (uint64_t)i + 1, x, count);
-    if (layout == OP_REPEATED && repeated_axis(&in->shape) >= 0)
-        repeat_along(x, &in->shape, repeated_axis(&in->shape));
+    if (repeated_axis(&in->shape, layout) >= 0)
+        repeat_along(x, &in->shape, repeated_axis(&in->shape, layout));
     for (int64_t n = 0; n < count; n++) { // what the dtype makes of the value
         uint64_t element = 0;
         dit_element_set(declared->dtype, &element, 0, x[n]);

@@ -12,6 +12,7 @@ typedef enum op_layout {
     OP_REPEATED, // the first axis with several elements has stride 0, unless it is the last one
     OP_PERMUTED, // the first axis is the innermost in memory, with gaps
     OP_NEGATIVE, // every axis backwards
+    OP_SPREAD,   // the last axis has stride 0
     OP_LAYOUTS,
 } op_layout;
 extern const char *const op_layout_names[OP_LAYOUTS];

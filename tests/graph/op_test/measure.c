@@ -50,7 +50,7 @@ void op_measure(const op_case *c, dit_isa isa)
     }
     qsort(seconds, ROUNDS, sizeof *seconds, by_size);
     for (int i = 0; i < run.call.inputs; i++)
-        bytes += bytes_of(&run.call.in[i]);
+        bytes += bytes_of(i == 0 && c->sparse ? &run.call.out[0] : &run.call.in[i]);
     for (int k = 0; k < run.call.outputs; k++)
         bytes += bytes_of(&run.call.out[k]);
     double median = seconds[ROUNDS / 2];

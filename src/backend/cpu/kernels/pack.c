@@ -1,0 +1,100 @@
+// backend/cpu/kernels/pack.c: matrices rearranged into the panels that a tile walks along.
+#include "backend/cpu/pack.h"
+#include "backend/cpu/vec.h"
+
+enum { COLUMNS = DIT_TILE_COLUMNS };
+
+// The rows of b lie side by side in memory: (k, columns) with b_col = 1.
+VEC_INLINE void pack_rows_of(dit_dtype dtype, const void *b, int64_t b_row, int64_t k, int columns, float *panel)
+{
+    for (int64_t p = 0; p < k; p++) {
+        float *to = panel + p * COLUMNS;
+        if (columns == COLUMNS) {
+            VEC_UNROLL
+            for (int j = 0; j < DIT_TILE_VECTORS; j++)
+                vec_store(to + j * DIT_LANES, vec_load_as(dtype, b, p * b_row + j * DIT_LANES));
+            continue;
+        }
+        for (int j = 0; j < columns; j++)
+            to[j] = scalar_load_as(dtype, b, p * b_row + j);
+        for (int j = columns; j < COLUMNS; j++)
+            to[j] = 0;
+    }
+}
+
+// The columns of b lie side by side, b_row = 1: squares of DIT_LANES x DIT_LANES are transposed in registers.
+VEC_INLINE void pack_columns_of(dit_dtype dtype, const void *b, int64_t b_col, int64_t k, int columns, float *panel)
+{
+    for (int first = 0; first < COLUMNS; first += DIT_LANES) {
+        int64_t p = 0;
+        for (; p + DIT_LANES <= k; p += DIT_LANES) {
+            vec square[DIT_LANES];
+            if (first + DIT_LANES <= columns) {
+                VEC_UNROLL
+                for (int j = 0; j < DIT_LANES; j++)
+                    square[j] = vec_load_as(dtype, b, (first + j) * b_col + p);
+            } else {
+                VEC_UNROLL
+                for (int j = 0; j < DIT_LANES; j++)
+                    square[j] = first + j < columns ? vec_load_as(dtype, b, (first + j) * b_col + p) : (vec){0};
+            }
+            vec_transpose(square);
+            VEC_UNROLL
+            for (int i = 0; i < DIT_LANES; i++)
+                vec_store(panel + (p + i) * COLUMNS + first, square[i]);
+        }
+        for (; p < k; p++)
+            for (int j = first; j < first + DIT_LANES; j++)
+                panel[p * COLUMNS + j] = j < columns ? scalar_load_as(dtype, b, j * b_col + p) : 0;
+    }
+}
+
+VEC_INLINE void pack_any(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col, int64_t k, int columns,
+                         float *panel)
+{
+    if (b_col == 1)
+        pack_rows_of(dtype, b, b_row, k, columns, panel);
+    else if (b_row == 1)
+        pack_columns_of(dtype, b, b_col, k, columns, panel);
+    else
+        for (int64_t p = 0; p < k; p++)
+            for (int j = 0; j < COLUMNS; j++)
+                panel[p * COLUMNS + j] = j < columns ? scalar_load_as(dtype, b, p * b_row + j * b_col) : 0;
+}
+
+void dit_pack_panel(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col, int64_t k, int columns, float *panel)
+{
+    if (dtype == DIT_F32)
+        pack_any(DIT_F32, b, b_row, b_col, k, columns, panel);
+    else if (dtype == DIT_BF16)
+        pack_any(DIT_BF16, b, b_row, b_col, k, columns, panel);
+    else
+        pack_any(DIT_F16, b, b_row, b_col, k, columns, panel);
+}
+
+void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col, int64_t k, int columns,
+                              void *panel)
+{
+    if (dtype == DIT_F32) {
+        dit_pack_panel(dtype, b, b_row, b_col, k, columns, panel);
+        return;
+    }
+    // Once for a weight: columns outermost reads memory in order.
+    const uint16_t *from = b;
+    uint16_t *to = panel;
+    for (int j = 0; j < COLUMNS; j++)
+        for (int64_t p = 0; p < k; p++)
+            to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
+}
+
+void dit_pack_rows(const float *a, int64_t a_row, int64_t a_k, int64_t k, int rows, float *panel)
+{
+    if (a_row == 1 && rows == DIT_TILE_ROWS) {
+        for (int64_t p = 0; p < k; p++)
+            memcpy(panel + p * DIT_TILE_ROWS, a + p * a_k, DIT_TILE_ROWS * sizeof(float));
+        return;
+    }
+    for (int64_t p = 0; p < k; p++)
+        for (int i = 0; i < rows; i++)
+            panel[p * DIT_TILE_ROWS + i] = a[i * a_row + p * a_k];
+}

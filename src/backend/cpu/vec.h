@@ -1,0 +1,155 @@
+// backend/cpu/vec.h: one vector register of floats, as the compilers' vector extension, for kernels that name their
+// registers. Loops that need not are better written plainly, with vmath.h.
+#ifndef DIT_BACKEND_CPU_VEC_H
+#define DIT_BACKEND_CPU_VEC_H
+
+#include "backend/cpu/isa.h"
+#include <string.h>
+#if defined DIT_ISA_avx2 || defined DIT_ISA_avx512
+#include <immintrin.h>
+#endif
+
+#if defined DIT_ISA_avx512
+#define VEC_BYTES 64
+#elif defined DIT_ISA_avx2
+#define VEC_BYTES 32
+#else
+#define VEC_BYTES 16
+#endif
+typedef float vec __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vec_bits __attribute__((vector_size(VEC_BYTES)));
+typedef uint16_t vec_half __attribute__((vector_size(VEC_BYTES / 2)));
+
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+// Loops over registers must disappear: VEC_UNROLL stands before such a loop, whose count is constant and at most 16.
+#ifdef __clang__
+#define VEC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define VEC_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+// memcpy is how C says "at any address": it becomes one unaligned load or store.
+VEC_INLINE vec vec_load(const float *x)
+{
+    vec v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+VEC_INLINE void vec_store(float *x, vec v)
+{
+    memcpy(x, &v, sizeof v);
+}
+
+VEC_INLINE vec vec_splat(float x)
+{
+    return x - (vec){0};
+}
+
+VEC_INLINE vec vec_load_bf16(const uint16_t *x)
+{
+    // The compilers' own conversion takes twice the instructions.
+#if defined DIT_ISA_avx512
+    __m256i h;
+    memcpy(&h, x, sizeof h);
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
+#elif defined DIT_ISA_avx2
+    __m128i h;
+    memcpy(&h, x, sizeof h);
+    return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
+#else
+    vec_half h;
+    memcpy(&h, x, sizeof h);
+    return (vec)(__builtin_convertvector(h, vec_bits) << 16);
+#endif
+}
+
+VEC_INLINE vec vec_load_f16(const uint16_t *x)
+{
+#if defined DIT_ISA_avx512
+    __m256i h;
+    memcpy(&h, x, sizeof h);
+    return (vec)_mm512_cvtph_ps(h);
+#elif defined DIT_ISA_avx2
+    __m128i h;
+    memcpy(&h, x, sizeof h);
+    return (vec)_mm256_cvtph_ps(h);
+#else
+    // The exponent and mantissa, moved to their places, are 2^-112 of the value, also for subnormals.
+    vec_half h;
+    memcpy(&h, x, sizeof h);
+    vec_bits u = __builtin_convertvector(h, vec_bits), magnitude = (u & 0x7fff) << 13;
+    vec_bits special = (vec_bits)(magnitude >= 0x0f800000u) & 0x7f800000u; // infinities and NaNs
+    vec_bits value = (vec_bits)((vec)magnitude * 0x1p112f);
+    return (vec)(value | special | (u & 0x8000) << 16);
+#endif
+}
+
+// One register of floats from memory of f32, bf16 or f16 at element `i`. `dtype` is a constant where this is used.
+VEC_INLINE vec vec_load_as(dit_dtype dtype, const void *x, int64_t i)
+{
+    return dtype == DIT_F32    ? vec_load((const float *)x + i)
+           : dtype == DIT_BF16 ? vec_load_bf16((const uint16_t *)x + i)
+                               : vec_load_f16((const uint16_t *)x + i);
+}
+
+// One element, likewise.
+VEC_INLINE float scalar_load_as(dit_dtype dtype, const void *x, int64_t i)
+{
+    return dtype == DIT_F32    ? ((const float *)x)[i]
+           : dtype == DIT_BF16 ? dit_bf16_to_f32(((const uint16_t *)x)[i])
+                               : dit_f16_to_f32(((const uint16_t *)x)[i]);
+}
+
+#ifdef __clang__
+#define VEC_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define VEC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vec_bits){__VA_ARGS__})
+#endif
+
+// One step of a transposition: in every pair of registers whose numbers differ by `d`, exchanges the elements of the
+// upper half of each 2d-wide group of the first with those of the lower half of the second (Eklundh 1972).
+#define VEC_EXCHANGE(v, d, low, high)                                                                                  \
+    VEC_UNROLL                                                                                                         \
+    for (int i = 0; i < DIT_LANES; i++)                                                                                \
+        if (!(i & (d))) {                                                                                              \
+            vec a = (v)[i], b = (v)[i + (d)];                                                                          \
+            (v)[i] = VEC_SHUFFLE(a, b, low);                                                                           \
+            (v)[i + (d)] = VEC_SHUFFLE(a, b, high);                                                                    \
+        }
+#define VEC_LIST(...) __VA_ARGS__
+
+// Element j of v[i] becomes element i of v[j].
+VEC_INLINE void vec_transpose(vec v[DIT_LANES])
+{
+#if defined DIT_ISA_avx512
+    VEC_EXCHANGE(v, 8, VEC_LIST(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+                 VEC_LIST(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    VEC_EXCHANGE(v, 4, VEC_LIST(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+                 VEC_LIST(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    VEC_EXCHANGE(v, 2, VEC_LIST(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+                 VEC_LIST(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    VEC_EXCHANGE(v, 1, VEC_LIST(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+                 VEC_LIST(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#elif defined DIT_ISA_avx2
+    VEC_EXCHANGE(v, 4, VEC_LIST(0, 1, 2, 3, 8, 9, 10, 11), VEC_LIST(4, 5, 6, 7, 12, 13, 14, 15))
+    VEC_EXCHANGE(v, 2, VEC_LIST(0, 1, 8, 9, 4, 5, 12, 13), VEC_LIST(2, 3, 10, 11, 6, 7, 14, 15))
+    VEC_EXCHANGE(v, 1, VEC_LIST(0, 8, 2, 10, 4, 12, 6, 14), VEC_LIST(1, 9, 3, 11, 5, 13, 7, 15))
+#else
+    VEC_EXCHANGE(v, 2, VEC_LIST(0, 1, 4, 5), VEC_LIST(2, 3, 6, 7))
+    VEC_EXCHANGE(v, 1, VEC_LIST(0, 4, 2, 6), VEC_LIST(1, 5, 3, 7))
+#endif
+}
+
+VEC_INLINE float vec_sum(vec v)
+{
+    float x[DIT_LANES];
+    memcpy(x, &v, sizeof x);
+    for (int width = DIT_LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            x[i] += x[i + width];
+    return x[0];
+}
+
+#endif

@@ -1,0 +1,28 @@
+// sample/flow_match.h: what samplers of straight paths x = (1 - sigma) * clean + sigma * noise share.
+#ifndef DIT_SAMPLE_FLOW_MATCH_H
+#define DIT_SAMPLE_FLOW_MATCH_H
+
+#include "sample/sampler_private.h"
+
+// shift * sigma / (1 + (shift - 1) * sigma).
+static inline double dit_flow_shift(double sigma, double shift)
+{
+    return shift * sigma / (1 + (shift - 1) * sigma);
+}
+
+// Sigma of training timestep t in 1..train_steps, in float32; shifted when `is_shifted`.
+static inline double dit_flow_train_sigma(int64_t t, int64_t train_steps, double shift, bool is_shifted)
+{
+    float sigma = (float)t / (float)train_steps;
+    if (is_shifted)
+        sigma = (float)shift * sigma / (1 + (float)(shift - 1) * sigma);
+    return (double)sigma;
+}
+
+static inline void dit_flow_noise_level(const dit_sampler *s, int call, float *clean_part, float *noise_part)
+{
+    *noise_part = s->sigmas[call];
+    *clean_part = 1 - s->sigmas[call];
+}
+
+#endif
