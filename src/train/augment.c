@@ -111,7 +111,7 @@ static double between(float u, double least, double most)
     return least + u * (most - least);
 }
 
-static dit_window choose_window(const dit_image *image, const dit_augmentation *a, const float u[DRAWS])
+static dit_picture_window choose_window(const dit_image *image, const dit_augmentation *a, const float u[DRAWS])
 {
     double side = between(u[DRAW_SIDE], 1 - a->crop, 1 + a->margin);
     double stretch = exp(between(u[DRAW_STRETCH], -a->stretch / 2, a->stretch / 2));
@@ -119,8 +119,8 @@ static dit_window choose_window(const dit_image *image, const dit_augmentation *
     // As far as the window stays within the picture, or the picture within the window, and the shift on top.
     double freedom_x = fabs(1 - width) / 2 + a->shift, freedom_y = fabs(1 - height) / 2 + a->shift;
     double x = 0.5 + between(u[DRAW_X], -freedom_x, freedom_x), y = 0.5 + between(u[DRAW_Y], -freedom_y, freedom_y);
-    return (dit_window){(x - width / 2) * image->width, (y - height / 2) * image->height, width * image->width,
-                        height * image->height};
+    return (dit_picture_window){(x - width / 2) * image->width, (y - height / 2) * image->height, width * image->width,
+                                height * image->height};
 }
 
 static void mirror(float *planes, int channels, int size)
@@ -168,9 +168,9 @@ dit_status dit_picture_draw(const dit_image *prepared, const dit_picture_options
     float u[DRAWS];
     background_of(o, background);
     dit_counter_uniforms(seed, dit_stream(DIT_STREAM_PICTURE, position), 0, u, DRAWS);
-    dit_window window = choose_window(prepared, a, u);
+    dit_picture_window window = choose_window(prepared, a, u);
     if (takes_windows(a) || prepared->width != o->size || prepared->height != o->size) {
-        if (dit_window_resample(prepared, window, o->size, background, planes, error))
+        if (dit_picture_window_resample(prepared, window, o->size, background, planes, error))
             return error->status;
     } else
         for (int c = 0; c < o->channels; c++)

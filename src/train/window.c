@@ -96,8 +96,8 @@ static void resample_columns(const struct axis *a, const float *rows, int size, 
     }
 }
 
-dit_status dit_window_resample(const dit_image *image, dit_window window, int size, const uint8_t *background,
-                               float *planes, dit_error *error)
+dit_status dit_picture_window_resample(const dit_image *image, dit_picture_window window, int size,
+                                       const uint8_t *background, float *planes, dit_error *error)
 {
     struct axis horizontal = {0}, vertical = {0};
     dit_status status = DIT_OK;

@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 // In pixels of the picture from its upper left corner; it may reach beyond the picture.
-typedef struct dit_window {
+typedef struct dit_picture_window {
     double x, y, width, height; // width and height above 0
-} dit_window;
+} dit_picture_window;
 
 // Resamples the window to size x size with a bicubic filter (Keys 1981, a = -1/2) that widens where it shrinks, so that
 // nothing aliases. Beyond the picture lies `background` (one value a channel). planes: (C, size, size), 0 to 255, where
 // the filter's overshoot is not clipped. Fails with DIT_NO_MEMORY.
-dit_status dit_window_resample(const dit_image *image, dit_window window, int size, const uint8_t *background,
-                               float *planes, dit_error *error);
+dit_status dit_picture_window_resample(const dit_image *image, dit_picture_window window, int size,
+                                       const uint8_t *background, float *planes, dit_error *error);
 
 #endif

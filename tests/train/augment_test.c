@@ -93,9 +93,9 @@ static void a_window_on_all_is_a_resize(void **state)
     dit_error error = {0};
     for (int channels = 1; channels <= 3; channels += 2) {
         dit_image image = waves(50, 37, channels);
-        assert_int_equal(
-            dit_window_resample(&image, (dit_window){0, 0, 50, 37}, 24, (const uint8_t[]){0, 0, 0}, planes, &error),
-            DIT_OK);
+        assert_int_equal(dit_picture_window_resample(&image, (dit_picture_window){0, 0, 50, 37}, 24,
+                                                     (const uint8_t[]){0, 0, 0}, planes, &error),
+                         DIT_OK);
         assert_int_equal(dit_image_resize(&image, 24, 24, DIT_FILTER_BICUBIC, &error), DIT_OK);
         double worst = 0; // away from the border, where the window sees background
         for (int y = 3; y < 21; y++)
@@ -114,15 +114,17 @@ static void windows_see_background_beyond_the_picture(void **state)
     static float planes[MOST];
     dit_error error = {0};
     dit_image image = filled(3, 2, 1, (const uint8_t[]){200});
-    const dit_window windows[] = {{-50, -50, 20, 20}, {30, 0, 5, 5}, {0, 1e6, 3, 2}, {-1e6, 0, 3, 2}};
+    const dit_picture_window windows[] = {{-50, -50, 20, 20}, {30, 0, 5, 5}, {0, 1e6, 3, 2}, {-1e6, 0, 3, 2}};
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(dit_window_resample(&image, windows[i], 6, &(const uint8_t){80}, planes, &error), DIT_OK);
+        assert_int_equal(dit_picture_window_resample(&image, windows[i], 6, &(const uint8_t){80}, planes, &error),
+                         DIT_OK);
         for (int p = 0; p < 36; p++)
             assert_true(fabs((double)planes[p] - 80) < 1e-3);
     }
     // Background on all sides, as far as the filter reaches: the picture's 6 of 120 pixels make up the mean.
-    assert_int_equal(
-        dit_window_resample(&image, (dit_window){-4.5, -4, 12, 10}, 64, &(const uint8_t){0}, planes, &error), DIT_OK);
+    assert_int_equal(dit_picture_window_resample(&image, (dit_picture_window){-4.5, -4, 12, 10}, 64,
+                                                 &(const uint8_t){0}, planes, &error),
+                     DIT_OK);
     double sum = 0;
     for (int p = 0; p < 64 * 64; p++)
         sum += planes[p];
