@@ -1,0 +1,54 @@
+// tests/graph/op_test/cases_attention.c: attention in all its shapes: self and cross, grouped heads, every kind of
+// mask, causal, rows that see nothing, head sizes around the tiles.
+#include "graph/op_test/case.h"
+
+#define MASK(...) BOOLS(0.6f, __VA_ARGS__)
+#define SOFTMAX .tolerance = 2e-6f, .why = "a softmax of sums of products, then sums of products"
+
+// y alone enters the loss: lse has no gradient.
+#define ATTENTION(IN, ...) CASE_WITH((SOFTMAX, .loss_outputs = 1), attention, IN, __VA_ARGS__)
+#define ATTENTION_BACKWARD(IN, ...) CASE_WITH((SOFTMAX), attention_backward, IN, __VA_ARGS__)
+
+static const op_case cases[] = {
+    ATTENTION(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(1, 7, 2, 6), FLOATS(1, 4, 2, 6), FLOATS(1, 4, 2, 6), ABSENT), .scale = 0.4f),
+    ATTENTION(INPUTS(FLOATS(1, 3, 6, 4), FLOATS(1, 5, 2, 4), FLOATS(1, 5, 2, 4), ABSENT), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(2, 6, 2, 4), FLOATS(2, 6, 2, 4), FLOATS(2, 6, 2, 4), ABSENT), .scale = 0.5f,
+              .causal = true),
+    ATTENTION(INPUTS(FLOATS(2, 3, 2, 4), FLOATS(2, 5, 2, 4), FLOATS(2, 5, 2, 4), MASK(2, 1, 1, 5)), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(2, 3, 2, 4), FLOATS(2, 5, 2, 4), FLOATS(2, 5, 2, 4), MASK(2, 2, 3, 5)), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(1, 3, 2, 4), FLOATS(1, 5, 2, 4), FLOATS(1, 5, 2, 4), BOOLS(0, 3, 5)), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(2, 3, 2, 4), FLOATS(2, 5, 2, 4), FLOATS(2, 5, 2, 4), FIXED(-3, 3, 2, 3, 5)), .scale = 0.5f),
+    ATTENTION(INPUTS(FLOATS(2, 4, 2, 4), FLOATS(2, 4, 2, 4), FLOATS(2, 4, 2, 4), FIXED(-3, 3, 4, 4)), .scale = 0.5f,
+              .causal = true),
+    ATTENTION(INPUTS(FLOATS(1, 1, 1, 1), FLOATS(1, 1, 1, 1), FLOATS(1, 1, 1, 1), ABSENT), .scale = 1),
+    ATTENTION(INPUTS(FLOATS(1, 50, 2, 72), FLOATS(1, 50, 2, 72), FLOATS(1, 50, 2, 72), ABSENT), .scale = 0.118f),
+    ATTENTION(INPUTS(FLOATS(1, 67, 4, 33), FLOATS(1, 301, 2, 33), FLOATS(1, 301, 2, 33), MASK(1, 1, 67, 301)),
+              .scale = 0.17f),
+    ATTENTION(INPUTS(FLOATS(1, 270, 1, 64), FLOATS(1, 270, 1, 64), FLOATS(1, 270, 1, 64), ABSENT), .scale = 0.125f,
+              .causal = true),
+
+    ATTENTION_BACKWARD(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT,
+                              FLOATS(2, 5, 3, 4), FIXED(1, 3, 2, 3, 5)),
+                       .scale = 0.5f),
+    ATTENTION_BACKWARD(INPUTS(FLOATS(1, 3, 6, 4), FLOATS(1, 3, 6, 4), FLOATS(1, 5, 2, 4), FLOATS(1, 5, 2, 4),
+                              MASK(3, 5), FLOATS(1, 3, 6, 4), FIXED(1, 3, 1, 6, 3)),
+                       .scale = 0.5f),
+    ATTENTION_BACKWARD(INPUTS(FLOATS(1, 6, 2, 4), FLOATS(1, 6, 2, 4), FLOATS(1, 6, 2, 4), FLOATS(1, 6, 2, 4),
+                              FIXED(-2, 2, 2, 6, 6), FLOATS(1, 6, 2, 4), FIXED(1, 3, 1, 2, 6)),
+                       .scale = 0.5f, .causal = true),
+    ATTENTION_BACKWARD(INPUTS(FLOATS(1, 67, 4, 33), FLOATS(1, 67, 4, 33), FLOATS(1, 131, 2, 33), FLOATS(1, 131, 2, 33),
+                              ABSENT, FLOATS(1, 67, 4, 33), FIXED(6, 9, 1, 4, 67)),
+                       .scale = 0.17f),
+
+    PERF(attention, INPUTS(FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), ABSENT),
+         .scale = 0.118f),
+    PERF(attention, INPUTS(FLOATS(1, 1024, 24, 128), FLOATS(1, 1024, 24, 128), FLOATS(1, 1024, 24, 128), ABSENT),
+         .scale = 0.088f),
+    PERF(attention_backward,
+         INPUTS(FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), ABSENT,
+                FLOATS(2, 256, 16, 72), FIXED(5, 6, 2, 16, 256)),
+         .scale = 0.118f),
+};
+
+OP_CASES(attention)

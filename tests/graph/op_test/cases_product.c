@@ -1,0 +1,59 @@
+// tests/graph/op_test/cases_product.c: matrix products.
+//
+// Sizes go around the register tiles and blocks of kernels: below, at and beyond a tile, with remainders in all three
+// extents, and one row, which is a product of its own kind.
+#include "graph/op_test/case.h"
+
+#define LONG_SUMS .tolerance = 2e-6f, .why = "sums of hundreds of products of either sign"
+
+static const op_case cases[] = {
+    CASE(linear, INPUTS(FLOATS(5, 7), WEIGHT(3, 7), WEIGHT(3))),
+    CASE(linear, INPUTS(FLOATS(2, 3, 8), WEIGHT(16, 8))),
+    CASE(linear, INPUTS(FLOATS(1, 33), WEIGHT(70, 33), ABSENT)),
+    CASE(linear, INPUTS(FLOATS(33), WEIGHT(5, 33), WEIGHT(5))),
+    CASE(linear, INPUTS(FLOATS(0, 4), WEIGHT(3, 4), WEIGHT(3))),
+    CASE(linear, INPUTS(FLOATS(1, 1), WEIGHT(1, 1), WEIGHT(1))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(14, 64), WEIGHT(32, 64), WEIGHT(32))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(15, 65), WEIGHT(33, 65), WEIGHT(33))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(3, 29, 131), WEIGHT(97, 131), WEIGHT(97))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(100, 600), WEIGHT(200, 600), WEIGHT(200))),
+    // What fusion makes.
+    CASE_WITH((.forward_only = true), linear, INPUTS(FLOATS(5, 20), WEIGHT(30, 20), WEIGHT(30)),
+              .activation = DIT_SILU),
+    CASE_WITH((.forward_only = true), linear, INPUTS(FLOATS(5, 20), WEIGHT(30, 20), WEIGHT(30)),
+              .activation = DIT_GELU_TANH),
+    CASE_WITH((.forward_only = true), linear, INPUTS(FLOATS(37, 20), WEIGHT(67, 20), ABSENT),
+              .activation = DIT_GELU_ERF),
+    CASE_WITH((.forward_only = true), linear, INPUTS(FLOATS(5, 20), WEIGHT(30, 20), WEIGHT(30)),
+              .activation = DIT_RELU),
+    CASE_WITH((.forward_only = true), linear,
+              INPUTS(FLOATS(2, 9, 20), WEIGHT(30, 20), WEIGHT(30), FIXED(-2, 2, 2, 1, 30), FIXED(-2, 2, 2, 9, 30))),
+    CASE_WITH((.forward_only = true), linear,
+              INPUTS(FLOATS(2, 9, 20), WEIGHT(30, 20), ABSENT, FIXED(-2, 2, 30), FIXED(-2, 2, 2, 9, 30))),
+    CASE_WITH((.forward_only = true), linear,
+              INPUTS(FLOATS(2, 9, 20), WEIGHT(30, 20), WEIGHT(30), ABSENT, FIXED(-2, 2, 2, 9, 30)),
+              .activation = DIT_SILU),
+    CASE_WITH((.forward_only = true), linear,
+              INPUTS(FLOATS(3, 40, 70), WEIGHT(99, 70), WEIGHT(99), FIXED(-2, 2, 3, 1, 99), FIXED(-2, 2, 3, 40, 99)),
+              .activation = DIT_GELU_TANH),
+
+    CASE(matmul, INPUTS(FLOATS(5, 7), FLOATS(7, 3))),
+    CASE(matmul, INPUTS(FLOATS(2, 3, 4, 5), FLOATS(2, 3, 5, 6))),
+    CASE(matmul, INPUTS(FLOATS(4, 1, 3, 5), FLOATS(2, 5, 4))),
+    CASE(matmul, INPUTS(FLOATS(3, 5, 6), FLOATS(6, 4))),
+    CASE(matmul, INPUTS(FLOATS(5, 6), FLOATS(3, 6, 4))),
+    CASE(matmul, INPUTS(FLOATS_IN(0.1f, 2, 1, 30), FLOATS_IN(0.1f, 2, 30, 1))),
+    CASE(matmul, INPUTS(FLOATS(9, 1), FLOATS(1, 9))),
+    CASE(matmul, INPUTS(FLOATS(0, 3), FLOATS(3, 4))),
+    CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(29, 131), FLOATS(131, 97))),
+    CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(2, 50, 40), FLOATS(2, 40, 70))),
+    CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(100, 600), FLOATS(600, 200))),
+
+    PERF(linear, INPUTS(FLOATS(512, 1152), WEIGHT(4608, 1152), WEIGHT(4608)), .activation = DIT_GELU_TANH),
+    PERF(linear, INPUTS(FLOATS(512, 4608), WEIGHT(1152, 4608), WEIGHT(1152))),
+    PERF(linear, INPUTS(FLOATS(2, 1152), WEIGHT(6912, 1152), WEIGHT(6912))),
+    PERF(matmul, INPUTS(FLOATS(512, 4608), FLOATS(4608, 1152))),
+    PERF(matmul, INPUTS(FLOATS(32, 256, 72), FLOATS(32, 72, 256))),
+};
+
+OP_CASES(product)
