@@ -27,7 +27,7 @@ typedef struct options {
 
 // What happened to one op.
 typedef struct tally {
-    int cases, gradient_cases, failures;
+    int cases, gradient_cases, refusals, failures;
     double worst, worst_gradient;
 } tally;
 
@@ -46,6 +46,11 @@ static bool has_gradient(const op_case *c)
 
 static void run_case(const options *o, const op_case *c, tally *t)
 {
+    if (c->refused) {
+        t->refusals++;
+        t->failures += o->test ? op_test_refusal(c) : 0;
+        return;
+    }
     t->cases++;
     if (o->test)
         t->failures += op_test_forward(c, o->isa, false, &t->worst);
@@ -91,6 +96,8 @@ static void report(const options *o, dit_op_id op, tally *t)
         printf("   error %5.2f", t->worst);
     if (o->grad && t->gradient_cases)
         printf("   gradients %3d   error %5.2f", t->gradient_cases, t->worst_gradient);
+    if (o->test && t->refusals)
+        printf("   refusals %d", t->refusals);
     printf("\n");
 }
 
@@ -105,7 +112,7 @@ static int run_op(const options *o, dit_op_id op)
                 continue;
             if (o->test || o->grad)
                 run_case(o, c, &t);
-            if (o->self && !faulted) {
+            if (o->self && !faulted && !c->refused) {
                 t.failures += run_faults(o, c);
                 faulted = true;
             }

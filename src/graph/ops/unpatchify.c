@@ -11,9 +11,13 @@ static dit_status shape(dit_op_call *call, dit_error *error)
     dit_patch_grid p;
     dit_status status = dit_rule_present(call, "unpatchify", 1, error);
     if (status || (status = dit_rule_sane("unpatchify", &a->image, error)) ||
-        (status = dit_shape_check(&a->image, x->dtype, error)) ||
         (status = dit_patch_grid_of("unpatchify", &a->image, a->patch, a->order, &p, error)))
         return status;
+    if (dit_shape_check(&a->image, x->dtype, NULL)) {
+        char image[160];
+        return dit_fail(error, DIT_NO_MEMORY, "unpatchify: the image %s is larger than any memory",
+                        dit_shape_text(&a->image, image));
+    }
     dit_shape tokens = dit_patch_tokens(&p);
     if (!dit_shape_equal(&tokens, &x->shape)) {
         char have[160], need[160], image[160];

@@ -7,6 +7,8 @@
 // The last arguments initialise struct dit_NAME_attributes. A case is run in every dtype that its inputs sweep, in
 // every memory layout that the kernel accepts, in place where it may be, and as a gradient where the op has one.
 // Options go in front: CASE_WITH((.tolerance = 4e-6f, .why = "sums of 4096 products"), linear, INPUTS(...)).
+// REFUSE is a call that the op's shape rule must refuse, with a message that names the op; its tensors have no memory,
+// so sizes may be absurd.
 //
 // A group of cases is a file op_test/cases_NAME.c that ends with OP_CASES(NAME), and a row in groups.def.
 #ifndef OP_TEST_CASE_H
@@ -88,7 +90,8 @@ typedef struct op_input {
 
 typedef struct op_case {
     dit_op_id op;
-    bool perf; // large, for the stop-watch only
+    bool perf;    // large, for the stop-watch only
+    bool refused; // by the shape rule
     op_input in[OP_MAX_INPUTS];
     const void *attributes;
     // Options:
@@ -113,6 +116,7 @@ typedef struct op_case {
     }
 #define CASE(NAME, IN, ...) CASE_WITH((.perf = false), NAME, IN, __VA_ARGS__)
 #define PERF(NAME, IN, ...) CASE_WITH((.perf = true), NAME, IN, __VA_ARGS__)
+#define REFUSE(NAME, IN, ...) CASE_WITH((.refused = true), NAME, IN, __VA_ARGS__)
 
 // Whether the gradient test differentiates with respect to such an input.
 static inline bool op_is_differentiated(const op_input *in)

@@ -184,3 +184,26 @@ int op_test_forward(const op_case *c, dit_isa isa, bool quiet, double *worst)
             failures += check_layout(c, kernel, sweep, (op_layout)layout, isa, quiet, worst);
     return failures;
 }
+
+int op_test_refusal(const op_case *c)
+{
+    const dit_op *op = dit_op_of(c->op);
+    dit_view in[OP_MAX_INPUTS], out[DIT_MAX_OUTPUTS] = {{0}};
+    dit_op_call call = {.outputs = 1, .in = in, .out = out, .attributes = c->attributes};
+    dit_error error = {0};
+    op_sweep f32 = {DIT_F32, DIT_F32, DIT_F32};
+    for (; call.inputs < OP_MAX_INPUTS && c->in[call.inputs].values != OP_NOT_GIVEN; call.inputs++) {
+        const op_input *given = &c->in[call.inputs];
+        in[call.inputs] = (dit_view){.dtype = op_input_dtype(given, f32), .shape = given->shape};
+        dit_view_set_contiguous(&in[call.inputs]);
+    }
+    // What a graph does: the rule, and then a look at the size of what it gave.
+    dit_status status = op->shape(&call, &error);
+    for (int k = 0; k < call.outputs && !status; k++)
+        if (dit_shape_check(&out[k].shape, out[k].dtype, NULL))
+            return 0;
+    if (status && status == error.status && strstr(error.message, op->name))
+        return 0;
+    printf("FAILED %s: accepts a call that it must refuse, or does not name itself: \"%s\"\n", op->name, error.message);
+    return 1;
+}

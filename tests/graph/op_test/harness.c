@@ -31,7 +31,7 @@ bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
     return true;
 }
 
-static dit_dtype dtype_of(const op_input *in, op_sweep sweep)
+dit_dtype op_input_dtype(const op_input *in, op_sweep sweep)
 {
     switch (in->values) {
     case OP_FLOATS:
@@ -181,7 +181,7 @@ static void make_input(op_run *run, int i, op_sweep sweep, op_layout layout)
 {
     const op_input *in = &run->c->in[i];
     dit_view *declared = &run->in[0][i], *given = &run->in[1][i];
-    *declared = (dit_view){.dtype = dtype_of(in, sweep), .shape = in->shape};
+    *declared = (dit_view){.dtype = op_input_dtype(in, sweep), .shape = in->shape};
     dit_view_set_contiguous(declared);
     *given = *declared;
     if (dit_is_absent(declared))

@@ -23,6 +23,8 @@ typedef struct op_sweep {
 } op_sweep;
 // Step i of the sweep; false after the last one.
 bool op_sweep_step(const op_case *c, int i, op_sweep *sweep);
+// DIT_DTYPES for an absent input.
+dit_dtype op_input_dtype(const op_input *in, op_sweep sweep);
 
 // A call with its data. Everything in it is owned; op_run_free frees it.
 typedef struct op_run {
@@ -65,6 +67,7 @@ void op_run_inject(op_run *run);
 // relative to what is allowed. `isa` chooses the kernels of the forward test; the gradient test runs plans, whose
 // kernels are those of dit_cpu_start.
 int op_test_forward(const op_case *c, dit_isa isa, bool quiet, double *worst);
+int op_test_refusal(const op_case *c);
 int op_test_gradient(const op_case *c, bool quiet, double *worst);
 void op_measure(const op_case *c, dit_isa isa);
 
