@@ -193,7 +193,7 @@ static dit_status run(const struct call *call, dit_error *error)
     if (output && write_samples(s, &in, output, call->watch, error))
         goto done;
     printf("{");
-    print_numbers("timesteps", s->timesteps, NULL, s->calls);
+    print_numbers("timesteps", s->timesteps, NULL, s->calls + s->extra_timesteps);
     if (s->sigmas)
         print_numbers("sigmas", NULL, s->sigmas, s->sigma_count);
     printf("\"init_noise_sigma\": %.9g}\n", (double)s->init_noise_sigma);
@@ -216,7 +216,8 @@ const struct command command_schedule = {
         "--inputs names a safetensors file. `sample` is the start; `model_outputs` (N, ...) is what the network\n"
         "says at each call (2N - 1 calls for a sampler of second order); `noise` (N, ...) is what the steps draw,\n"
         "where they do. --output then gets `samples` (N, ...): the state after every call. Arguments of the class\n"
-        "are 0-d tensors: mu, eta, use_clipped_model_output, s_churn, s_tmin, s_tmax, s_noise.",
+        "are 0-d tensors: mu, eta, use_clipped_model_output, s_churn, s_tmin, s_tmax, s_noise, max_timesteps,\n"
+        "intermediate_timesteps.",
     .examples =
         (const char *const[]){
             "dit schedule sd3/scheduler --steps 28",

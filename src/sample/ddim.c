@@ -56,7 +56,7 @@ static dit_status begin(dit_sampler *s, dit_error *error)
     d->x0 = dit_sampler_room(s->count, error);
     d->epsilon = dit_sampler_room(s->count, error);
     d->room = dit_sampler_room(d->threshold.on ? s->size.channels * s->size.inner : 0, error);
-    return d->x0 && d->epsilon && d->room ? DIT_OK : DIT_NO_MEMORY;
+    return error->status;
 }
 
 static bool draws_noise(const dit_sampler *s)

@@ -68,7 +68,7 @@ static dit_status begin(dit_sampler *s, dit_error *error)
     int64_t row = d->threshold.on ? s->size.channels * s->size.inner : 0;
     d->x0 = dit_sampler_room(s->count, error);
     d->room = dit_sampler_room((doubled ? 2 * s->count : 0) + row, error);
-    return d->x0 && d->room ? DIT_OK : DIT_NO_MEMORY;
+    return error->status;
 }
 
 static bool draws_noise(const dit_sampler *s)

@@ -1,7 +1,7 @@
 // sample/dpmsolver_multistep.c: DPM-Solver and DPM-Solver++, multistep, orders 1 to 3, as ODE and as SDE solvers.
 // Lu et al. 2022 (arXiv 2206.00927 and 2211.01095): the diffusion ODE in lambda = log(alpha / sigma) has an exact
 // linear part; what remains is extrapolated from earlier outputs. Numbers of DPMSolverMultistepScheduler.
-#include "sample/sampler_private.h"
+#include "sample/multistep.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +13,11 @@ struct dpmsolver {
     dit_noise_schedule schedule;
     dit_sigma_table table;
     dit_sigma_rule sigma_rule;
-    int order; // solver_order; above 3 is 3
-    bool data; // "++": works with predictions of the data, else with predictions of the noise
-    bool sde;  // adds noise at every step
-    bool heun; // solver_type, else midpoint
-    dit_prediction prediction;
-    bool drops_variance; // the network's output has a variance, which is not used
-    dit_threshold threshold;
+    int order;                 // solver_order; above 3 is 3
+    bool sde;                  // adds noise at every step
+    bool heun;                 // solver_type, else midpoint
+    dit_conversion conversion; // to_data: "++"
+    bool drops_variance;       // the network's output has a variance, which is not used
     bool lower_order_final, euler_at_final;
     bool lu_lambdas, flow_sigmas;
     double flow_shift;
@@ -39,26 +37,25 @@ static dit_status read_solver(struct dpmsolver *d, dit_json config, dit_error *e
     static const char *const algorithms[] = {"dpmsolver++", "sde-dpmsolver++", "dpmsolver", "sde-dpmsolver", "deis",
                                              NULL};
     static const char *const types[] = {"midpoint", "heun", "logrho", "bh1", "bh2", NULL};
-    static const char *const predictions[] = {"epsilon", "sample", "v_prediction", "flow_prediction", NULL};
     static const char *const variances[] = {"learned",     "learned_range",   "fixed_small", "fixed_small_log",
                                             "fixed_large", "fixed_large_log", NULL};
     enum { LEARNED_RANGE = 1, FIXED = 2 };
     int64_t order = dit_json_int_or(config, "solver_order", 2, 1, 1000, error);
     d->order = order < MOST_ORDER ? (int)order : MOST_ORDER;
     int algorithm = dit_json_choice_or(config, "algorithm_type", algorithms, 0, error);
-    d->data = algorithm != 2 && algorithm != 3;
+    d->conversion.to_data = algorithm != 2 && algorithm != 3;
     d->sde = algorithm == 1 || algorithm == 3;
     d->heun = dit_json_choice_or(config, "solver_type", types, 0, error) == 1;
-    d->prediction =
-        (dit_prediction)dit_json_choice_or(config, "prediction_type", predictions, DIT_PREDICTS_EPSILON, error);
+    d->conversion.prediction = (dit_prediction)dit_json_choice_or(config, "prediction_type", dit_flow_prediction_names,
+                                                                  DIT_PREDICTS_EPSILON, error);
     int variance = dit_json_choice_or(config, "variance_type", variances, FIXED, error);
-    d->drops_variance = variance <= LEARNED_RANGE && d->prediction == DIT_PREDICTS_EPSILON;
+    d->drops_variance = variance <= LEARNED_RANGE && d->conversion.prediction == DIT_PREDICTS_EPSILON;
     d->final_sigma =
         (dit_final_sigma)dit_json_choice_or(config, "final_sigmas_type", dit_final_sigma_names, DIT_FINAL_ZERO, error);
-    if (!error->status && !d->data && d->final_sigma == DIT_FINAL_ZERO)
+    if (!error->status && !d->conversion.to_data && d->final_sigma == DIT_FINAL_ZERO)
         dit_json_fail(config, "final_sigmas_type", error, "is \"zero\", which \"%s\" cannot reach; use \"sigma_min\"",
                       algorithms[algorithm]);
-    if (!error->status && !d->data && d->prediction == DIT_PREDICTS_FLOW)
+    if (!error->status && !d->conversion.to_data && d->conversion.prediction == DIT_PREDICTS_FLOW)
         dit_json_fail(config, "prediction_type", error, "is \"flow_prediction\", which \"%s\" does not know",
                       algorithms[algorithm]);
     return error->status;
@@ -69,7 +66,7 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     struct dpmsolver *d = (struct dpmsolver *)s;
     if (dit_noise_schedule_read(&d->schedule, config, DIT_TERMINAL_FLOOR, error) || read_solver(d, config, error))
         return error->status;
-    dit_threshold_read(&d->threshold, config, error);
+    dit_threshold_read(&d->conversion.threshold, config, error);
     d->lower_order_final = dit_json_bool_or(config, "lower_order_final", true, error);
     d->euler_at_final = dit_json_bool_or(config, "euler_at_final", false, error);
     dit_sigma_rule_read(&d->sigma_rule, config, error);
@@ -184,21 +181,9 @@ done:
 
 // --- steps ---
 
-// Parts of signal and noise in a state at noise level `sigma`.
-struct level {
-    float alpha, sigma, lambda;
-};
-
-static struct level level_of(const struct dpmsolver *d, int i)
+static dit_level level_of(const struct dpmsolver *d, int i)
 {
-    float sigma = d->base.sigmas[i], alpha;
-    if (d->flow_sigmas) {
-        alpha = 1 - sigma;
-    } else {
-        alpha = 1 / sqrtf(sigma * sigma + 1);
-        sigma *= alpha;
-    }
-    return (struct level){alpha, sigma, dit_exact_log(alpha) - dit_exact_log(sigma)};
+    return dit_level_of(d->base.sigmas[i], d->flow_sigmas);
 }
 
 // The order of the step of call i. Few steps end in lower orders, which are more stable there.
@@ -222,9 +207,9 @@ static dit_status begin(dit_sampler *s, dit_error *error)
                         "is not a learned one",
                         (long long)s->output_channels, (long long)s->size.channels);
     for (int i = s->first; i < s->calls; i++)
-        if (d->sde && !d->data && order_of(d, i) == 3)
+        if (d->sde && !d->conversion.to_data && order_of(d, i) == 3)
             return dit_fail(error, DIT_UNSUPPORTED, "\"sde-dpmsolver\" has no third order; set solver_order to 2");
-    int64_t row = d->threshold.on ? s->size.channels * s->size.inner : 0;
+    int64_t row = d->conversion.threshold.on ? s->size.channels * s->size.inner : 0;
     free(d->room);
     d->room = dit_sampler_room(doubled ? 2 * s->count + row : row, error);
     for (int i = 0; i < d->order; i++) {
@@ -239,27 +224,6 @@ static bool draws_noise(const dit_sampler *s)
     return ((const struct dpmsolver *)s)->sde;
 }
 
-// The prediction that the solver works with, of the data or of the noise.
-static void convert_output(const struct dpmsolver *d, const float *output, const float *sample, float *out)
-{
-    const dit_sampler *s = &d->base;
-    struct level now = level_of(d, s->next);
-    float *room = s->output_channels == s->size.channels ? d->room : d->room + 2 * s->count;
-    float sigma = d->prediction == DIT_PREDICTS_FLOW ? s->sigmas[s->next] : now.sigma;
-    if (d->data) {
-        dit_predicted_x0(d->prediction, now.alpha, sigma, sample, output, out, s->count);
-        if (d->threshold.on)
-            dit_threshold_apply(&d->threshold, &s->size, out, room);
-        return;
-    }
-    dit_predicted_epsilon(d->prediction, now.alpha, sigma, sample, output, out, s->count);
-    if (!d->threshold.on)
-        return;
-    dit_predicted_x0(DIT_PREDICTS_EPSILON, now.alpha, sigma, sample, out, out, s->count);
-    dit_threshold_apply(&d->threshold, &s->size, out, room);
-    dit_predicted_epsilon(DIT_PREDICTS_SAMPLE, now.alpha, sigma, sample, out, out, s->count);
-}
-
 // x = of_sample * x + of_d0 * D0 + of_d1 * D1 + of_d2 * D2 + of_noise * noise, with the divided differences D of the
 // remembered predictions in lambda.
 struct weights {
@@ -267,24 +231,24 @@ struct weights {
 };
 
 // h: the step in lambda.
-static struct weights weights_of(const struct dpmsolver *d, int order, struct level from, struct level to, float h)
+static struct weights weights_of(const struct dpmsolver *d, int order, dit_level from, dit_level to, float h)
 {
     struct weights w = {0};
     bool midpoint = order == 2 && !d->heun;
     float a = to.alpha, b = to.sigma;
-    if (d->data && !d->sde) {
+    if (d->conversion.to_data && !d->sde) {
         float e = dit_exact_exp(-h) - 1;
         w.of_sample = to.sigma / from.sigma;
         w.of_d0 = -(a * e);
         w.of_d1 = midpoint ? -(0.5f * (a * e)) : a * (e / h + 1);
         w.of_d2 = -(a * ((e + h) / (h * h) - 0.5f));
-    } else if (!d->data && !d->sde) {
+    } else if (!d->conversion.to_data && !d->sde) {
         float e = dit_exact_exp(h) - 1;
         w.of_sample = to.alpha / from.alpha;
         w.of_d0 = -(b * e);
         w.of_d1 = midpoint ? -(0.5f * (b * e)) : -(b * (e / h - 1));
         w.of_d2 = -(b * ((e - h) / (h * h) - 0.5f));
-    } else if (d->data) {
+    } else if (d->conversion.to_data) {
         float e = 1 - dit_exact_exp(-2 * h), h2 = 2 * h;
         w.of_sample = to.sigma / from.sigma * dit_exact_exp(-h);
         w.of_d0 = a * e;
@@ -309,9 +273,11 @@ static void step(dit_sampler *s, const float *model_output, const float *noise, 
     float *oldest = d->memory[d->order - 1];
     memmove(d->memory + 1, d->memory, (size_t)(d->order - 1) * sizeof *d->memory);
     d->memory[0] = oldest;
-    convert_output(d, dit_split_output(s, model_output, d->room).mean, sample, oldest);
+    const float *output = dit_split_output(s, model_output, d->room).mean;
+    float *row = s->output_channels == s->size.channels ? d->room : d->room + 2 * n;
+    dit_convert_output(s, &d->conversion, level_of(d, i), s->sigmas[i], output, sample, oldest, row);
 
-    struct level to = level_of(d, i + 1), from = level_of(d, i);
+    dit_level to = level_of(d, i + 1), from = level_of(d, i);
     float h = to.lambda - from.lambda;
     struct weights w = weights_of(d, order, from, to, h);
     const float *m0 = d->memory[0], *m1 = d->memory[1], *m2 = d->memory[2];
@@ -346,7 +312,7 @@ static void step(dit_sampler *s, const float *model_output, const float *noise, 
 
 static void noise_level(const dit_sampler *s, int call, float *clean_part, float *noise_part)
 {
-    struct level level = level_of((const struct dpmsolver *)s, call);
+    dit_level level = level_of((const struct dpmsolver *)s, call);
     *clean_part = level.alpha;
     *noise_part = level.sigma;
 }

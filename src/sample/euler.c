@@ -85,19 +85,10 @@ static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
             s->timesteps[i] = (double)(float)dit_sigma_table_timestep(&e->table, sigmas[i]);
     }
 
-    float most = 0;
-    for (int i = 0; i <= count; i++)
-        most = fmaxf(most, s->sigmas[i]);
-    s->init_noise_sigma = e->spacing == DIT_SPACING_LEADING ? sqrtf(most * most + 1) : most;
+    s->init_noise_sigma = dit_first_sigma(s, e->spacing);
 done:
     free(sigmas);
     return error->status;
-}
-
-static float input_divisor(const dit_sampler *s)
-{
-    float sigma = s->sigmas[s->next];
-    return sqrtf(sigma * sigma + 1);
 }
 
 static bool draws_noise(const dit_sampler *s)
@@ -133,12 +124,6 @@ static void step(dit_sampler *s, const float *model_output, const float *noise, 
     }
 }
 
-static void noise_level(const dit_sampler *s, int call, float *clean_part, float *noise_part)
-{
-    *clean_part = 1;
-    *noise_part = s->sigmas[call];
-}
-
 static void release(dit_sampler *s)
 {
     struct euler *e = (struct euler *)s;
@@ -152,9 +137,9 @@ const dit_sampler_class dit_euler_sampler = {
     .arguments = DIT_CHURN_ARGUMENTS,
     .configure = configure,
     .set_timesteps = set_timesteps,
-    .input_divisor = input_divisor,
+    .input_divisor = dit_sigma_divisor,
     .draws_noise = draws_noise,
     .step = step,
-    .noise_level = noise_level,
+    .noise_level = dit_sigma_noise_level,
     .release = release,
 };

@@ -3,11 +3,27 @@
 #define DIT_SAMPLE_FLOW_MATCH_H
 
 #include "sample/sampler_private.h"
+#include <math.h>
 
 // shift * sigma / (1 + (shift - 1) * sigma).
 static inline double dit_flow_shift(double sigma, double shift)
 {
     return shift * sigma / (1 + (shift - 1) * sigma);
+}
+
+// The shift by mu: e^mu (or, `is_linear`, mu) takes the place of the ratio of noise to signal.
+static inline double dit_flow_time_shift(double sigma, double mu, bool is_linear)
+{
+    double numerator = is_linear ? mu : exp(mu);
+    return numerator / (numerator + (1 / sigma - 1));
+}
+
+// Stretches n sigmas, so that the last one is `terminal`.
+static inline void dit_flow_stretch(double *sigmas, int n, double terminal)
+{
+    double scale = (1 - sigmas[n - 1]) / (1 - terminal);
+    for (int i = 0; i < n; i++)
+        sigmas[i] = 1 - (1 - sigmas[i]) / scale;
 }
 
 // Sigma of training timestep t in 1..train_steps, in float32; shifted when `is_shifted`.

@@ -36,14 +36,6 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     return error->status;
 }
 
-static double shifted(const struct flow_match_euler *f, double sigma)
-{
-    if (!f->base.dynamic_shift)
-        return dit_flow_shift(sigma, f->shift);
-    double mu = f->base.argument[DIT_MU], numerator = f->linear_time_shift ? mu : exp(mu);
-    return numerator / (numerator + (1 / sigma - 1));
-}
-
 static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
 {
     struct flow_match_euler *f = (struct flow_match_euler *)s;
@@ -59,12 +51,10 @@ static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
     double train = (double)f->train_steps;
     dit_linspace(f->sigma_max * train, f->sigma_min * train, steps, sigmas);
     for (int i = 0; i < steps; i++)
-        sigmas[i] = shifted(f, sigmas[i] / train);
-    if (f->shift_terminal != 0) { // stretched so that the last one is shift_terminal
-        double scale = (1 - sigmas[steps - 1]) / (1 - f->shift_terminal);
-        for (int i = 0; i < steps; i++)
-            sigmas[i] = 1 - (1 - sigmas[i]) / scale;
-    }
+        sigmas[i] = s->dynamic_shift ? dit_flow_time_shift(sigmas[i] / train, s->argument[DIT_MU], f->linear_time_shift)
+                                     : dit_flow_shift(sigmas[i] / train, f->shift);
+    if (f->shift_terminal != 0)
+        dit_flow_stretch(sigmas, steps, f->shift_terminal);
     if (f->sigma_rule.spacing != DIT_SIGMAS_OF_TIMESTEPS)
         dit_spaced_sigmas(&f->sigma_rule, sigmas[0], sigmas[steps - 1], steps, sigmas);
 

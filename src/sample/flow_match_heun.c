@@ -54,7 +54,7 @@ static dit_status begin(dit_sampler *s, dit_error *error)
     f->start = dit_sampler_room(s->count, error);
     f->slope = dit_sampler_room(s->count, error);
     f->halfway = false;
-    return f->start && f->slope ? DIT_OK : DIT_NO_MEMORY;
+    return error->status;
 }
 
 // The sigma at which the step in progress began.

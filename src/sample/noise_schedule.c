@@ -10,8 +10,9 @@
 #include <stdlib.h>
 
 const char *const dit_prediction_names[] = {"epsilon", "sample", "v_prediction", NULL};
+const char *const dit_flow_prediction_names[] = {"epsilon", "sample", "v_prediction", "flow_prediction", NULL};
 
-enum beta_schedule { LINEAR, SCALED_LINEAR, SQUAREDCOS, SIGMOID, LAPLACE };
+enum beta_schedule { LINEAR, SCALED_LINEAR, SQUAREDCOS, SIGMOID, LAPLACE, EXP };
 
 static double signal_cosine(double t)
 {
@@ -26,6 +27,11 @@ static double signal_laplace(double t)
     return sqrt(snr / (1 + snr));
 }
 
+static double signal_exp(double t)
+{
+    return exp(t * -12.0);
+}
+
 static void betas_from_signal(double (*signal)(double), int n, float *betas)
 {
     for (int i = 0; i < n; i++) {
@@ -36,8 +42,8 @@ static void betas_from_signal(double (*signal)(double), int n, float *betas)
 
 static void make_betas(enum beta_schedule kind, double start, double end, int n, float *betas)
 {
-    if (kind == SQUAREDCOS || kind == LAPLACE) {
-        betas_from_signal(kind == LAPLACE ? signal_laplace : signal_cosine, n, betas);
+    if (kind == SQUAREDCOS || kind == LAPLACE || kind == EXP) {
+        betas_from_signal(kind == LAPLACE ? signal_laplace : kind == EXP ? signal_exp : signal_cosine, n, betas);
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -97,18 +103,41 @@ static dit_status read_trained_betas(dit_json config, float *betas, int n, dit_e
     return error->status;
 }
 
+static enum beta_schedule read_kind(dit_json config, unsigned flags, dit_error *error)
+{
+    static const struct {
+        const char *name;
+        unsigned flag; // 0: every class knows it
+    } rows[] = {
+        [LINEAR] = {"linear", 0},
+        [SCALED_LINEAR] = {"scaled_linear", 0},
+        [SQUAREDCOS] = {"squaredcos_cap_v2", 0},
+        [SIGMOID] = {"sigmoid", DIT_SIGMOID_AND_LAPLACE},
+        [LAPLACE] = {"laplace", DIT_SIGMOID_AND_LAPLACE},
+        [EXP] = {"exp", DIT_EXP},
+    };
+    enum { KINDS = sizeof rows / sizeof *rows };
+    const char *names[KINDS + 1] = {0};
+    enum beta_schedule kinds[KINDS];
+    int known = 0;
+    for (int i = 0; i < KINDS; i++)
+        if (!rows[i].flag || flags & rows[i].flag) {
+            names[known] = rows[i].name;
+            kinds[known++] = (enum beta_schedule)i;
+        }
+    int otherwise = flags & DIT_SCALED_BY_DEFAULT ? SCALED_LINEAR : LINEAR; // both come first in either list
+    return kinds[dit_json_choice_or(config, "beta_schedule", names, otherwise, error)];
+}
+
 dit_status dit_noise_schedule_read(dit_noise_schedule *schedule, dit_json config, unsigned flags, dit_error *error)
 {
-    static const char *const kinds[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
-    static const char *const more_kinds[] = {"linear",  "scaled_linear", "squaredcos_cap_v2",
-                                             "sigmoid", "laplace",       NULL};
+    bool latent = flags & DIT_LATENT_BETAS;
     *schedule = (dit_noise_schedule){0};
     int64_t train_steps = dit_json_int_or(config, "num_train_timesteps", 1000, 1, DIT_MOST_STEPS, error);
-    double start = dit_json_number_or(config, "beta_start", 0.0001, 0, 1, error);
-    double end = dit_json_number_or(config, "beta_end", 0.02, 0, 1, error);
-    const char *const *names = flags & DIT_SIGMOID_AND_LAPLACE ? more_kinds : kinds;
-    enum beta_schedule kind = (enum beta_schedule)dit_json_choice_or(config, "beta_schedule", names, LINEAR, error);
-    bool rescale = dit_json_bool_or(config, "rescale_betas_zero_snr", false, error);
+    double start = dit_json_number_or(config, "beta_start", latent ? 0.00085 : 0.0001, 0, 1, error);
+    double end = dit_json_number_or(config, "beta_end", latent ? 0.012 : 0.02, 0, 1, error);
+    enum beta_schedule kind = read_kind(config, flags, error);
+    bool rescale = !(flags & DIT_NO_RESCALING) && dit_json_bool_or(config, "rescale_betas_zero_snr", false, error);
     bool trained = dit_json_has(config, "trained_betas");
     size_t listed = trained ? dit_json_count(dit_json_list(config, "trained_betas", error)) : 0;
     if (!error->status && trained && (listed < 1 || listed > DIT_MOST_STEPS))

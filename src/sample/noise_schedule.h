@@ -14,6 +14,10 @@ typedef struct dit_noise_schedule {
 enum {
     DIT_SIGMOID_AND_LAPLACE = 1, // beta_schedule may be "sigmoid" or "laplace" too
     DIT_TERMINAL_FLOOR = 2,      // rescale_betas_zero_snr leaves 2^-24 at the end, so that sigma stays finite
+    DIT_NO_RESCALING = 4,        // the class does not know rescale_betas_zero_snr
+    DIT_EXP = 8,                 // beta_schedule may be "exp" too
+    DIT_LATENT_BETAS = 16,       // betas are 0.00085 to 0.012 by default, else 0.0001 to 0.02
+    DIT_SCALED_BY_DEFAULT = 32,  // beta_schedule is "scaled_linear" by default, else "linear"
 };
 
 // Reads num_train_timesteps, beta_start, beta_end, beta_schedule, trained_betas and rescale_betas_zero_snr.
@@ -36,7 +40,7 @@ typedef enum dit_prediction {
     DIT_PREDICTS_V,    // Salimans and Ho 2022 (arXiv 2202.00512)
     DIT_PREDICTS_FLOW, // noise - sample
 } dit_prediction;
-// Ends with NULL: "epsilon", "sample", "v_prediction".
-extern const char *const dit_prediction_names[];
+// End with NULL: "epsilon", "sample", "v_prediction"; the other one has "flow_prediction" too.
+extern const char *const dit_prediction_names[], *const dit_flow_prediction_names[];
 
 #endif

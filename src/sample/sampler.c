@@ -19,15 +19,23 @@ static const dit_sampler_class *const classes[] = {
 };
 
 const char *const dit_sampler_argument_name[DIT_SAMPLER_ARGUMENTS] = {
-    [DIT_MU] = "mu",           [DIT_ETA] = "eta",       [DIT_USE_CLIPPED_MODEL_OUTPUT] = "use_clipped_model_output",
-    [DIT_S_CHURN] = "s_churn", [DIT_S_TMIN] = "s_tmin", [DIT_S_TMAX] = "s_tmax",
+    [DIT_MU] = "mu",
+    [DIT_ETA] = "eta",
+    [DIT_USE_CLIPPED_MODEL_OUTPUT] = "use_clipped_model_output",
+    [DIT_S_CHURN] = "s_churn",
+    [DIT_S_TMIN] = "s_tmin",
+    [DIT_S_TMAX] = "s_tmax",
     [DIT_S_NOISE] = "s_noise",
+    [DIT_MAX_TIMESTEPS] = "max_timesteps",
+    [DIT_INTERMEDIATE_TIMESTEPS] = "intermediate_timesteps",
 };
 
 static const double argument_default[DIT_SAMPLER_ARGUMENTS] = {
     [DIT_MU] = NAN,
     [DIT_S_TMAX] = INFINITY,
     [DIT_S_NOISE] = 1,
+    [DIT_MAX_TIMESTEPS] = 1.5708,
+    [DIT_INTERMEDIATE_TIMESTEPS] = NAN, // 1.3 for two steps
 };
 
 const dit_sampler_class *dit_sampler_class_at(int i)
@@ -198,7 +206,27 @@ dit_status dit_sampler_set_timesteps(dit_sampler *s, int64_t steps, const dit_sa
     return status;
 }
 
+float dit_first_sigma(const dit_sampler *s, dit_spacing spacing)
+{
+    float most = 0;
+    for (int i = 0; i < s->sigma_count; i++)
+        most = fmaxf(most, s->sigmas[i]);
+    return spacing == DIT_SPACING_LEADING ? sqrtf(most * most + 1) : most;
+}
+
 // --- steps ---
+
+float dit_sigma_divisor(const dit_sampler *s)
+{
+    float sigma = s->sigmas[s->next];
+    return sqrtf(sigma * sigma + 1);
+}
+
+void dit_sigma_noise_level(const dit_sampler *s, int call, float *clean_part, float *noise_part)
+{
+    *clean_part = 1;
+    *noise_part = s->sigmas[call];
+}
 
 double dit_churn(const dit_sampler *s, float sigma)
 {

@@ -13,6 +13,8 @@
 //         dit_sampler_step(s, output, noise, x, error);                    // x moves on in place
 //     }
 //
+// Every `error` must be there (not NULL). One sampler is used by one thread at a time.
+//
 // Arithmetic is in float32 where the reference computes with float32 tensors and in double where it computes with
 // numpy's float64, in the reference's order, so results agree to the rounding of its log and exp.
 #ifndef DIT_SAMPLE_SAMPLER_H
@@ -32,6 +34,8 @@ typedef enum dit_sampler_argument {
     DIT_S_TMIN,                   // ... where sigma is at least this (0)
     DIT_S_TMAX,                   // ... and at most this (infinity), ...
     DIT_S_NOISE,                  // ... times this (1)
+    DIT_MAX_TIMESTEPS,            // SCM: time of the first call (1.5708)
+    DIT_INTERMEDIATE_TIMESTEPS,   // SCM: time of the second of two calls (1.3)
     DIT_SAMPLER_ARGUMENTS,
 } dit_sampler_argument;
 
@@ -82,7 +86,8 @@ struct dit_sampler {
     // After dit_sampler_set_timesteps:
     int steps;              // as asked for
     int calls;              // of the network: `steps`, or 2 steps - 1 for a sampler of second order
-    double *timesteps;      // (calls) the network's time argument; holds float32 values, or integers
+    double *timesteps;      // (calls + extra_timesteps) the network's time argument; float32 values, or integers
+    int extra_timesteps;    // 1 where the class's list ends with the time at which sampling ends
     bool integer_timesteps; // the class's timesteps are int64
     float *sigmas;          // (sigma_count) noise levels, one more than calls; NULL where the class has none
     int sigma_count;

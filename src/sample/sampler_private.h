@@ -16,6 +16,12 @@ dit_status dit_sampler_set_calls(dit_sampler *s, int calls, int sigma_count, dit
 // Fails when there are more steps than training timesteps.
 dit_status dit_sampler_limit_steps(const dit_sampler *s, int steps, int64_t train_steps, dit_error *error);
 
+// For classes whose states keep the signal at 1 under noise of s->sigmas (Euler, Heun).
+float dit_first_sigma(const dit_sampler *s,
+                      dit_spacing spacing);    // init_noise_sigma: "leading" starts below the largest
+float dit_sigma_divisor(const dit_sampler *s); // an input_divisor
+void dit_sigma_noise_level(const dit_sampler *s, int call, float *clean_part, float *noise_part); // a noise_level
+
 // Reads use_dynamic_shifting and, with it, what mu is computed from.
 dit_status dit_sampler_read_shift(dit_sampler *s, dit_json config, dit_error *error);
 
