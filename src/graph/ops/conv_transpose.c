@@ -22,7 +22,7 @@ static dit_status shape(dit_op_call *call, dit_error *error)
     dit_shape y = *x;
     bool fits = !__builtin_mul_overflow(weight->dim[1], w->groups, &y.dim[1]);
     for (int i = 0; fits && i < w->axes; i++) {
-        int64_t reach = dit_conv_reach(weight->dim[i + 2], w->dilation[i]), extent;
+        int64_t reach = dit_conv_reach(weight->dim[i + 2], w->dilation[i]), extent = 0;
         fits = x->dim[i + 2] >= 1 && !__builtin_mul_overflow(x->dim[i + 2] - 1, (int64_t)w->stride[i], &extent) &&
                !__builtin_add_overflow(extent, reach, &extent) &&
                !__builtin_add_overflow(extent, w->output_padding[i] - 2 * (int64_t)w->padding[i], &extent) &&

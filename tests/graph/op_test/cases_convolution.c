@@ -18,7 +18,7 @@ static const op_case cases[] = {
     CASE(conv, INPUTS(FLOATS(1, 4, 5, 7), WEIGHT(6, 2, 3, 3), WEIGHT(6)), GROUPED),
     CASE(conv, INPUTS(FLOATS(1, 6, 5, 7), WEIGHT(6, 1, 3, 3), WEIGHT(6)), DEPTHWISE),
     CASE(conv, INPUTS(FLOATS(2, 2, 3, 5, 6), WEIGHT(3, 2, 2, 3, 2), WEIGHT(3)), VOLUME),
-    CASE(conv, INPUTS(FLOATS(2, 5, 4, 3), WEIGHT(7, 5, 1, 1)),
+    CASE(conv, INPUTS(FLOATS(2, 5, 4, 3), WEIGHT(7, 5, 1, 1), ABSENT),
          WINDOW(2, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1)),
     CASE(conv, INPUTS(FLOATS(2, 4, 8, 8), WEIGHT(9, 4, 2, 2), WEIGHT(9)),
          WINDOW(2, .stride = {2, 2}, .dilation = {1, 1}, .groups = 1)),
