@@ -5,7 +5,6 @@
 enum {
     ROW_PART = 1 << 15, // elements that one task takes of a long row
     COLUMN_PART = 512,  // rows that one task takes when rows are added to each other
-    COLUMNS = 512,      // of one task
 };
 
 // How one reduction is cut into tasks.
@@ -82,12 +81,19 @@ static void reduce_part(const struct cut *cut, const dit_reduction *reduction, i
                         double *total)
 {
     struct task task = {reduction, total, width};
-    dit_nest reduced = cut->reduced;
-    int64_t end = (p + 1) * cut->part;
+    int64_t begin = p * cut->part,
+            end = begin + cut->part < cut->reduced.count ? begin + cut->part : cut->reduced.count;
+    char *x = cut->reduced.data[0] + offset_of(&cut->kept, k);
     for (int64_t i = 0; i < (width ? width : 1); i++)
         total[i] = reduction->start;
-    reduced.data[0] += offset_of(&cut->kept, k);
-    dit_nest_walk(&reduced, p * cut->part, end < reduced.count ? end : reduced.count, take, &task);
+    if (cut->reduced.rank == 1) { // nothing to walk: short rows are worth the short cut
+        int64_t stride = cut->reduced.stride[0][0];
+        take(&(dit_row){.n = end - begin, .at = {x + begin * stride}, .stride = {stride}}, &task);
+    } else {
+        dit_nest reduced = cut->reduced;
+        reduced.data[0] = x;
+        dit_nest_walk(&reduced, begin, end, take, &task);
+    }
 }
 
 void dit_reduce_run(const dit_op_call *call, unsigned axes, const dit_reduction *reduction, double scale)
@@ -96,13 +102,14 @@ void dit_reduce_run(const dit_op_call *call, unsigned axes, const dit_reduction 
     float *y = call->out[0].data;
     double *partial = call->workspace; // [kept / row][parts][row]
     int64_t kept = cut.kept.count, parts = cut.parts;
-    int64_t row = cut.columns ? cut.kept.dim[cut.kept.rank - 1] : 1, width = row < COLUMNS ? row : COLUMNS;
+    int64_t row = cut.columns ? cut.kept.dim[cut.kept.rank - 1] : 1,
+            width = row < DIT_REDUCE_COLUMNS ? row : DIT_REDUCE_COLUMNS;
     int64_t blocks = (row + width - 1) / width, tasks = kept ? kept / row * blocks * (parts ? parts : 1) : 0;
     bool many = kept * cut.reduced.count >= DIT_PARALLEL_WORK;
 
 #pragma omp parallel for schedule(static) if (many)
     for (int64_t t = 0; t < tasks; t++) {
-        double total[COLUMNS];
+        double total[DIT_REDUCE_COLUMNS];
         int64_t p = parts ? t % parts : 0, b = t / (parts ? parts : 1) % blocks, r = t / (parts ? parts : 1) / blocks;
         int64_t k = r * row + b * width, n = row - b * width < width ? row - b * width : width;
         reduce_part(&cut, reduction, k, cut.columns ? n : 0, p, total);

@@ -7,11 +7,13 @@
 
 #include "backend/cpu/nest.h"
 
+enum { DIT_REDUCE_COLUMNS = 512 }; // of one task
+
 typedef struct dit_reduction {
     double start; // the total of nothing
     // Takes n floats, `stride` bytes apart, into *total.
     void (*row)(double *total, const char *x, int64_t stride, int64_t n);
-    // Takes n rows, `stride` bytes apart, of `width` contiguous floats into total[width].
+    // Takes n rows, `stride` bytes apart, of `width` (at most DIT_REDUCE_COLUMNS) contiguous floats into total[width].
     void (*columns)(double *total, const char *x, int64_t stride, int64_t n, int64_t width);
     void (*merge)(double *total, const double *part, int64_t n);
 } dit_reduction;

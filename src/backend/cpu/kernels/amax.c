@@ -3,6 +3,7 @@
 #include "backend/cpu/reduce.h"
 #include <math.h>
 
+// NaN when either is.
 static inline float larger(float a, float b)
 {
     return ((a > b) | (a != a)) ? a : b;
@@ -36,12 +37,17 @@ static void row(double *total, const char *x, int64_t stride, int64_t n)
 
 static void columns(double *total, const char *x, int64_t stride, int64_t n, int64_t width)
 {
+    float largest[DIT_REDUCE_COLUMNS];
+    for (int64_t c = 0; c < width; c++)
+        largest[c] = -INFINITY;
     for (int64_t r = 0; r < n; r++) {
         const float *from = (const float *)(const void *)(x + r * stride);
 #pragma omp simd
         for (int64_t c = 0; c < width; c++)
-            total[c] = (((double)from[c] > total[c]) | (from[c] != from[c])) ? (double)from[c] : total[c];
+            largest[c] = larger(from[c], largest[c]);
     }
+    for (int64_t c = 0; c < width; c++)
+        put(&total[c], largest[c]);
 }
 
 static void merge(double *total, const double *part, int64_t n)

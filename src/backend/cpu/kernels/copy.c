@@ -1,18 +1,19 @@
 // backend/cpu/kernels/copy.c: y = x, dense, from any strides.
 //
-// Rows that are contiguous on both sides are copied whole; a transposition goes through square tiles, so that every
-// cache line is read and written while it is near; everything else is an element at a time.
+// Rows that are contiguous on both sides are copied whole; everything else is an element at a time, but for
+// transpositions. These go by tiles as wide as a cache line of x, through a buffer: the lines of a tile are often a
+// power of two apart, so that the cache could not hold them until all of their elements are used.
 #include "backend/cpu/elementwise.h"
 
-enum { TILE = 32 }; // elements; a tile of 8-byte elements takes 16 KiB on the two sides
+enum { LINE = 64, COLUMNS = 32 }; // bytes; elements
 
 static void copy_row(const dit_row *row, const void *size)
 {
     memcpy(row->at[0], row->at[1], (size_t)(row->n * *(const int64_t *)size));
 }
 
-// Elements of type T at any strides; and a tile of `rows` x `columns` whose columns are contiguous in x and whose rows
-// are in y. Strides are in bytes.
+// Elements of type T at any strides; and a tile of `rows` (at most a line) x `columns` elements, whose columns are
+// contiguous in x and whose rows are in y. Strides are in bytes.
 #define COPY(T)                                                                                                        \
     static void copy_##T(const dit_row *row, const void *context)                                                      \
     {                                                                                                                  \
@@ -23,11 +24,18 @@ static void copy_row(const dit_row *row, const void *size)
     static void transpose_##T(char *y, int64_t y_stride, const char *x, int64_t x_stride, int64_t rows,                \
                               int64_t columns)                                                                         \
     {                                                                                                                  \
+        enum { ROWS = LINE / sizeof(T) };                                                                              \
+        T tile[COLUMNS][ROWS];                                                                                         \
+        for (int64_t c = 0; c < columns; c++)                                                                          \
+            memcpy(tile[c], x + c * x_stride, rows == ROWS ? LINE : (size_t)rows * sizeof(T));                         \
         for (int64_t r = 0; r < rows; r++) {                                                                           \
             T *to = (T *)(void *)(y + r * y_stride);                                                                   \
-            const char *from = x + r * (int64_t)sizeof(T);                                                             \
-            for (int64_t c = 0; c < columns; c++)                                                                      \
-                to[c] = *(const T *)(const void *)(from + c * x_stride);                                               \
+            if (columns == COLUMNS)                                                                                    \
+                for (int c = 0; c < COLUMNS; c++)                                                                      \
+                    to[c] = tile[c][r];                                                                                \
+            else                                                                                                       \
+                for (int64_t c = 0; c < columns; c++)                                                                  \
+                    to[c] = tile[c][r];                                                                                \
         }                                                                                                              \
     }
 
@@ -55,15 +63,15 @@ static int transposed_axis(const dit_nest *nest, int64_t size)
 }
 
 // y and x, transposed in the axes `a` and the last one, repeated over all others.
-static void copy_transposed(const dit_nest *nest, int a, const struct copier *copier)
+static void copy_transposed(const dit_nest *nest, int a, int64_t size, const struct copier *copier)
 {
     int last = nest->rank - 1;
     int64_t rows = nest->dim[a], columns = nest->dim[last];
-    int64_t row_tiles = (rows + TILE - 1) / TILE, column_tiles = (columns + TILE - 1) / TILE;
+    int64_t line = LINE / size, row_tiles = (rows + line - 1) / line, column_tiles = (columns + COLUMNS - 1) / COLUMNS;
     int64_t matrices = nest->count / (rows * columns), tiles = matrices * row_tiles * column_tiles;
 #pragma omp parallel for schedule(static) if (nest->count >= DIT_PARALLEL_WORK)
     for (int64_t t = 0; t < tiles; t++) {
-        int64_t column = t % column_tiles * TILE, row = t / column_tiles % row_tiles * TILE;
+        int64_t column = t % column_tiles * COLUMNS, row = t / column_tiles % row_tiles * line;
         int64_t rest = t / column_tiles / row_tiles;
         char *y = nest->data[0] + row * nest->stride[0][a] + column * nest->stride[0][last];
         const char *x = nest->data[1] + row * nest->stride[1][a] + column * nest->stride[1][last];
@@ -74,8 +82,8 @@ static void copy_transposed(const dit_nest *nest, int a, const struct copier *co
             x += rest % nest->dim[i] * nest->stride[1][i];
             rest /= nest->dim[i];
         }
-        copier->transpose(y, nest->stride[0][a], x, nest->stride[1][last], rows - row < TILE ? rows - row : TILE,
-                          columns - column < TILE ? columns - column : TILE);
+        copier->transpose(y, nest->stride[0][a], x, nest->stride[1][last], rows - row < line ? rows - row : line,
+                          columns - column < COLUMNS ? columns - column : COLUMNS);
     }
 }
 
@@ -92,7 +100,7 @@ static void run(const dit_op_call *call)
     if ((dense_y && nest.stride[1][last] == size) || nest.dim[last] == 1) {
         dit_nest_run(&nest, DIT_CHEAP, copy_row, &size);
     } else if (dense_y && a >= 0) {
-        copy_transposed(&nest, a, copier);
+        copy_transposed(&nest, a, size, copier);
     } else {
         nest = dit_nest_of(&call->out[0].shape, operand, 2, true);
         dit_nest_run(&nest, DIT_CHEAP, copier->loop, NULL);
