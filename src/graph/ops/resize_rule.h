@@ -5,7 +5,7 @@
 #include "backend/rounding.h"
 #include "graph/ops/rules.h"
 
-// Fails unless x can be resized to y: shapes alike but for the last two extents, and none of these is 0.
+// Fails unless x can be resized to y: shapes alike but for the last two extents, which kernels count in 31 bits.
 static inline dit_status dit_resize_check(const char *op, const dit_shape *x, const dit_shape *y, dit_resize_mode mode,
                                           dit_error *error)
 {
@@ -14,7 +14,8 @@ static inline dit_status dit_resize_check(const char *op, const dit_shape *x, co
         return status;
     bool fits = x->rank == y->rank && x->rank >= 2 && (unsigned)mode <= DIT_BILINEAR_CORNERS;
     for (int i = 0; fits && i < x->rank; i++)
-        fits = i < x->rank - 2 ? x->dim[i] == y->dim[i] : x->dim[i] >= 1 && y->dim[i] >= 1;
+        fits = i < x->rank - 2 ? x->dim[i] == y->dim[i]
+                               : x->dim[i] >= 1 && y->dim[i] >= 1 && x->dim[i] <= INT32_MAX && y->dim[i] <= INT32_MAX;
     char a[160], b[160];
     if (!fits)
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s: %s cannot be resized to %s; only the last two extents may differ",

@@ -10,7 +10,7 @@ static size_t workspace(const dit_op_call *call)
 
 static void nearest_row(const float *x, const dit_resize_taps *taps, float *y, int64_t n)
 {
-    const int64_t *column = taps->first;
+    const int32_t *column = taps->first;
 #pragma omp simd
     for (int64_t j = 0; j < n; j++)
         y[j] = x[column[j]];
@@ -20,7 +20,7 @@ static void nearest_row(const float *x, const dit_resize_taps *taps, float *y, i
 static void bilinear_row(const float *top, const float *bottom, float down, const dit_resize_taps *taps, float *y,
                          int64_t n)
 {
-    const int64_t *first = taps->first, *second = taps->second;
+    const int32_t *first = taps->first, *second = taps->second;
     const float *fraction = taps->fraction;
 #pragma omp simd
     for (int64_t j = 0; j < n; j++) {
