@@ -154,8 +154,6 @@ dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_meth
         if (a->required && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
             return dit_fail(error, DIT_BAD_FILE, "%s: %s is missing; %s needs it", file, a->name, c->class->name);
     c->class->method[method].describe(g, c->config, &in, out);
-    for (int i = 0; i < out->count; i++)
-        dit_output(g, out->item[i].name, out->item[i].tensor);
     if (dit_graph_error(g)->status)
         return dit_fail(error, dit_graph_error(g)->status, "%s: %s", c->folder, dit_graph_error(g)->message);
     return DIT_OK;

@@ -1,0 +1,103 @@
+// cli/bench.c: `dit bench`: how long one network takes, and how much memory.
+#include "cli/probe_options.h"
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { INPUTS, GRAD, ROUNDS, METHOD, DTYPE, OPS, JSON };
+static const struct option options[] = {
+    [INPUTS] = PROBE_INPUTS,
+    [GRAD] = {"grad", OPTION_FLAG, .help = "forward and backward, as `dit grad`"},
+    [ROUNDS] = {"rounds", OPTION_INT, .value = "N", .min = 1, .max = 100000, .preset = "5",
+                .help = "timed runs, after one warm-up"},
+    [METHOD] = PROBE_METHOD,
+    [DTYPE] = PROBE_DTYPE,
+    [OPS] = {"ops", OPTION_FLAG, .help = "print the seconds of each op on stderr"},
+    [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object"},
+    {0},
+};
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print_ops(const dit_plan *plan, int rounds)
+{
+    for (int op = 0; op < DIT_OPS; op++) {
+        double seconds = dit_plan_seconds(plan, (dit_op_id)op) / rounds;
+        if (seconds > 0)
+            fprintf(stderr, "%-24s %9.3f ms\n", dit_op_of((dit_op_id)op)->name, seconds * 1e3);
+    }
+}
+
+static dit_status time_runs(const struct call *call, dit_probe *probe, double *seconds, int rounds, dit_error *error)
+{
+    dit_status status = dit_probe_run(probe, probe_cancelled, (void *)call, error); // warm-up
+    if (call->option[OPS].given)
+        dit_plan_time(probe->plan, true);
+    for (int i = 0; i < rounds && !status; i++) {
+        double start = seconds_now();
+        status = dit_probe_run(probe, probe_cancelled, (void *)call, error);
+        seconds[i] = seconds_now() - start;
+    }
+    return status;
+}
+
+static void report(const struct call *call, const dit_probe *probe, double *seconds, int rounds)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
+    double median = (seconds[rounds / 2] + seconds[(rounds - 1) / 2]) / 2;
+    double gflop = dit_plan_figures_of(probe->plan).flops * 1e-9, rss = (double)usage.ru_maxrss / 1024;
+    if (call->option[OPS].given)
+        print_ops(probe->plan, rounds);
+    if (call->option[JSON].given)
+        printf("{\"median_s\": %.6f, \"min_s\": %.6f, \"gflop\": %.3f, \"peak_rss_mb\": %.1f}\n", median, seconds[0],
+               gflop, rss);
+    else
+        printf("median %.4f s  min %.4f s  %.1f GFLOP (%.0f GFLOP/s)  peak memory %.0f MiB\n", median, seconds[0],
+               gflop, gflop / median, rss);
+}
+
+static dit_status run(const struct call *call, dit_error *error)
+{
+    const struct option_value *o = call->option;
+    const dit_probe_options options_of = {
+        .method = probe_method(&o[METHOD]), .dtype = probe_dtype(&o[DTYPE]), .gradient = o[GRAD].given};
+    int rounds = (int)o[ROUNDS].integer;
+    dit_probe probe = {0};
+    double *seconds = calloc((size_t)rounds, sizeof *seconds);
+    if (!seconds)
+        dit_fail(error, DIT_NO_MEMORY, "--rounds: no memory for %d times", rounds);
+    else if (!dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error) &&
+             !time_runs(call, &probe, seconds, rounds, error))
+        report(call, &probe, seconds, rounds);
+    dit_probe_close(&probe);
+    free(seconds);
+    return error->status;
+}
+
+const struct command command_bench = {
+    .name = "bench",
+    .summary = "time one network, forward or forward and backward",
+    .operands = "DIR",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .details =
+        "DIR and the inputs are those of `dit forward`, and of `dit grad` with --grad. gflop counts products and\n"
+        "convolutions. bench/ compares with other programs.\n",
+    .examples = (const char *const[]){"dit bench transformer --inputs in.safetensors --rounds 10 --json",
+                                      "median and shortest time, GFLOP, peak memory", NULL},
+    .run = run,
+};

@@ -1,0 +1,121 @@
+// models/probe.c: arguments in, outputs or gradients out.
+#include "models/probe.h"
+#include "graph/ops.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const target_only[] = {"target", NULL};
+
+// Remembers the name of one more output.
+static void add_output(dit_probe *p, const char *name, dit_error *error)
+{
+    if (!(p->names[p->count] = strdup(name)))
+        dit_fail(error, DIT_NO_MEMORY, "no memory to list the outputs");
+    else
+        p->count++;
+}
+
+static void describe_gradients(dit_probe *p, dit_graph *g, dit_tensor sample, dit_error *error)
+{
+    int count = dit_parameter_count(g);
+    dit_tensor *parameters = calloc(2 * (size_t)count + 1, sizeof *parameters), *gradients = parameters + count;
+    const dit_safetensors_entry *e = NULL;
+    ptrdiff_t at = dit_safetensors_find(p->inputs, "target");
+    if (!parameters) {
+        dit_fail(error, DIT_NO_MEMORY, "no memory to list the parameters");
+        return;
+    }
+    dit_shape shape = *dit_shape_of(g, sample);
+    if (at >= 0)
+        e = dit_safetensors_at(p->inputs, (size_t)at);
+    if (!e || e->rank != shape.rank || memcmp(e->dim, shape.dim, (size_t)shape.rank * sizeof *e->dim)) {
+        char text[160];
+        dit_fail(error, DIT_BAD_FILE, "%s: %s a tensor `target` of the output's shape %s",
+                 dit_safetensors_path(p->inputs), e ? "has another shape than" : "lacks", dit_shape_text(&shape, text));
+        goto done;
+    }
+    dit_tensor loss = dit_mse(g, sample, dit_input(g, "target", DIT_F32, shape));
+    for (int i = 0; i < count; i++)
+        parameters[i] = dit_parameter_at(g, i);
+    dit_graph_gradient(g, loss, parameters, count, gradients);
+    for (int i = 0; i < count && !dit_graph_error(g)->status; i++)
+        dit_output(g, dit_parameter_name(g, parameters[i]), gradients[i]);
+done:
+    free(parameters);
+}
+
+// Describes the network with its outputs or its gradients.
+static dit_status describe(dit_probe *p, dit_graph *g, const dit_probe_options *o, dit_error *error)
+{
+    dit_named_tensors out = {0};
+    if (dit_component_describe(&p->component, g, o->method, p->inputs, o->gradient ? target_only : NULL, o->dtype, &out,
+                               error))
+        return error->status;
+    int count = o->gradient ? dit_parameter_count(g) : out.count;
+    p->names = calloc((size_t)count + 1, sizeof *p->names);
+    if (!p->names)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory to list the outputs");
+    if (o->gradient)
+        describe_gradients(p, g, out.item[0].tensor, error);
+    for (int i = 0; i < count && !error->status; i++)
+        add_output(p, o->gradient ? dit_parameter_name(g, dit_parameter_at(g, i)) : out.item[i].name, error);
+    if (!o->gradient)
+        for (int i = 0; i < out.count; i++)
+            dit_output(g, out.item[i].name, out.item[i].tensor);
+    if (dit_graph_error(g)->status)
+        return dit_fail(error, dit_graph_error(g)->status, "%s: %s", p->component.folder, dit_graph_error(g)->message);
+    return error->status;
+}
+
+dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, const dit_probe_options *o,
+                          dit_error *error)
+{
+    *p = (dit_probe){0};
+    if (o->gradient && o->dtype != DIT_F32)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype: gradients are computed in f32");
+    if (dit_component_open(&p->component, folder, o->dtype, error) || dit_safetensors_open(&p->inputs, inputs, error))
+        return error->status;
+    dit_graph *g = dit_graph_new(p->component.weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
+    const dit_plan_options plan = {.no_fusion = o->no_fusion, .frozen = !o->gradient};
+    if (!describe(p, g, o, error) &&
+        !dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error)) {
+        if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error))
+            dit_component_fill(p->plan, p->inputs, error);
+    } else if (error->status == DIT_BAD_FILE && !dit_graph_error(g)->status) {
+        dit_error_locate(error, dit_safetensors_path(p->component.file));
+    }
+    dit_graph_free(g);
+    return error->status;
+}
+
+void dit_probe_close(dit_probe *p)
+{
+    dit_plan_free(p->plan);
+    dit_safetensors_close(p->inputs);
+    dit_component_close(&p->component);
+    for (int i = 0; i < p->count; i++)
+        free(p->names[i]);
+    free(p->names);
+    *p = (dit_probe){0};
+}
+
+dit_status dit_probe_run(dit_probe *p, bool (*cancelled)(void *context), void *context, dit_error *error)
+{
+    return dit_plan_run(p->plan, cancelled, context, error);
+}
+
+dit_status dit_probe_write(const dit_probe *p, const char *path, dit_error *error)
+{
+    dit_safetensors_item *items = calloc((size_t)p->count + 1, sizeof *items);
+    if (!items)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to list the outputs", path);
+    for (int i = 0; i < p->count; i++) {
+        dit_array a = dit_plan_output(p->plan, p->names[i]);
+        items[i] = (dit_safetensors_item){p->names[i], a.dtype, a.shape, a.data};
+    }
+    dit_status status = dit_safetensors_write(path, items, (size_t)p->count, NULL, 0, NULL, NULL, error);
+    free(items);
+    return status;
+}
