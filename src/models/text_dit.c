@@ -27,7 +27,7 @@ static nn_attention_options attention_options(dit_graph *g, const dit_text_dit_c
                                   .head_width = c->head_width,
                                   .qk_norm = true,
                                   .qk_norm_eps = NORM_EPS,
-                                  .rope = dit_rope_table(g, positions, 3, split, 100),
+                                  .rope = dit_rope_table(g, positions, 3, split, 100, DIT_F32),
                                   .rope_interleaved = true,
                                   .mask = mask};
 }
