@@ -15,6 +15,14 @@ void dit_recompute_end(dit_graph *g)
     g->recompute = 0;
 }
 
+dit_tensor dit_detach(dit_graph *g, dit_tensor value)
+{
+    dit_tensor y = dit_reshape(g, value, *dit_shape_of(g, value));
+    if (!dit_is_none(y))
+        g->nodes[g->node_count - 1].detached = true;
+    return y;
+}
+
 // The state of one backward pass. Arrays are indexed by the ids of the forward values.
 struct pass {
     dit_graph *g;
@@ -33,7 +41,7 @@ static void mark_reached(struct pass *p, const dit_tensor *of, int count)
     for (int n = 0; n < p->nodes; n++) {
         const dit_node *node = &p->g->nodes[n];
         bool any = false;
-        for (int i = 0; i < node->inputs; i++)
+        for (int i = 0; i < node->inputs && !node->detached; i++)
             any |= p->reached[node->in[i]];
         for (int k = 0; any && k < node->outputs; k++)
             p->reached[node->out + k] |= dit_dtype_is_float(p->g->values[node->out + k].dtype);

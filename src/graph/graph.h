@@ -95,6 +95,9 @@ const char *dit_tap_name(const dit_graph *g, int i);
 void dit_recompute_begin(dit_graph *g);
 void dit_recompute_end(dit_graph *g);
 
+// The same value, which no gradient passes.
+dit_tensor dit_detach(dit_graph *g, dit_tensor value);
+
 // Appends the backward pass of `loss` (a scalar) and gives d loss / d of[i] in gradients[i], f32 of the shape of of[i]
 // (zeros where the loss does not depend on it). `of` may be parameters, inputs or inner values.
 dit_status dit_graph_gradient(dit_graph *g, dit_tensor loss, const dit_tensor *of, int count, dit_tensor *gradients);

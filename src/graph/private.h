@@ -31,6 +31,7 @@ typedef struct dit_node {
     int out; // id of output 0; the others follow
     void *attributes;
     const char *scope; // where it was described, for people
+    bool detached;     // no gradient passes
     int recompute;     // number of the block whose values the backward pass makes again, or 0
 } dit_node;
 
