@@ -1,11 +1,9 @@
 // base/name_map.c: open addressing with linear probing, at most two thirds full.
 #include "base/name_map.h"
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-// FNV-1a, 64 bits.
-static uint64_t hash(const char *name)
+uint64_t dit_name_hash(const char *name)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (; *name; name++)
@@ -16,7 +14,7 @@ static uint64_t hash(const char *name)
 // The slot that holds `name`, or the empty one where it belongs.
 static struct dit_name_slot *slot_of(const dit_name_map *map, const char *name)
 {
-    size_t i = hash(name) & (map->capacity - 1);
+    size_t i = dit_name_hash(name) & (map->capacity - 1);
     while (map->slots[i].name && strcmp(map->slots[i].name, name))
         i = (i + 1) & (map->capacity - 1);
     return &map->slots[i];

@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+// FNV-1a of a name, 64 bits: the same on every machine.
+uint64_t dit_name_hash(const char *name);
 
 // Zero-initialise; freed with dit_name_map_free. Names are borrowed: they must outlive the map.
 typedef struct dit_name_map {
