@@ -1,0 +1,92 @@
+// pipelines/open.c: folders as models.
+#include "pipelines/pipeline.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIPELINE(name) extern const dit_pipeline_class dit_pipeline_class_##name;
+#include "pipelines/pipelines.def"
+
+static const dit_pipeline_class *const classes[] = {
+#define PIPELINE(name) &dit_pipeline_class_##name,
+#include "pipelines/pipelines.def"
+};
+enum { CLASSES = sizeof classes / sizeof *classes };
+
+static const dit_pipeline_class *find_class(const char *name)
+{
+    for (int i = 0; i < CLASSES; i++)
+        if (!strcmp(classes[i]->name, name))
+            return classes[i];
+    return NULL;
+}
+
+static dit_status join(char *path, size_t size, const char *folder, const char *name, dit_error *error)
+{
+    if ((size_t)snprintf(path, size, "%s/%s", folder, name) >= size)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
+    return DIT_OK;
+}
+
+static dit_status open_parts(dit_model *m, dit_error *error)
+{
+    char path[4096];
+    if (join(path, sizeof path, m->folder, "model_index.json", error) || dit_json_open(&m->index, path, 0, error))
+        return error->status;
+    dit_json index = dit_json_root(m->index);
+    static const char *const predictions[] = {"velocity", "sample", NULL};
+    const char *name = dit_json_text(index, "_class_name", error);
+    m->predicts_sample = dit_json_choice_or(index, "_dit_flow_prediction", predictions, 0, error) == 1;
+    m->class = error->status ? NULL : find_class(name);
+    if (!m->class && !error->status)
+        dit_json_fail(index, "_class_name", error,
+                      "is %.80s; the pipelines that open are DiTPipeline and TextDiTPipeline", name);
+    if (error->status || join(path, sizeof path, m->folder, "scheduler/scheduler_config.json", error) ||
+        dit_json_open(&m->scheduler, path, DIT_JSON_MINUS_INFINITY, error) ||
+        join(path, sizeof path, m->folder, "transformer", error) ||
+        dit_component_open(&m->transformer, path, DIT_F32, error))
+        return error->status;
+    return m->class->open(m, error);
+}
+
+// The model that comes with the program: DIT_MODEL, or the installed one, or the repository's.
+static const char *default_folder(void)
+{
+    const char *named = getenv("DIT_MODEL");
+    if (named && *named)
+        return named;
+    return access(DIT_INSTALLED_MODEL "/model_index.json", R_OK) ? DIT_SOURCE_MODEL : DIT_INSTALLED_MODEL;
+}
+
+dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
+{
+    dit_error own = {0};
+    dit_error *e = error ? error : &own;
+    *model = calloc(1, sizeof **model);
+    if (!path)
+        path = default_folder();
+    if (!*model || !((*model)->folder = strdup(path)))
+        dit_fail(e, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    else
+        open_parts(*model, e);
+    if (e->status) {
+        dit_model_close(*model);
+        *model = NULL;
+    }
+    return e->status;
+}
+
+void dit_model_close(dit_model *m)
+{
+    if (!m)
+        return;
+    if (m->class && m->class->close)
+        m->class->close(m);
+    dit_plan_free(m->plan);
+    dit_component_close(&m->transformer);
+    dit_json_close(m->scheduler);
+    dit_json_close(m->index);
+    free(m->folder);
+    free(m);
+}
