@@ -1,0 +1,239 @@
+// cli/generate.c: `dit generate`: pictures from a prompt or a class.
+#include "cli/command.h"
+#include "cli/interactive.h"
+#include "cli/interrupt.h"
+#include "cli/terminal.h"
+#include "media/png.h"
+#include "pipelines/pipeline.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MODEL,
+    PROMPT,
+    NEGATIVE,
+    CLASS,
+    STEPS,
+    GUIDANCE,
+    SEED,
+    WIDTH,
+    HEIGHT,
+    NUM,
+    PREVIEW,
+    LATENTS,
+    OUTPUT,
+    INTERACTIVE,
+    JSON
+};
+static const struct option options[] = {
+    [MODEL] = {"model", OPTION_PATH, 'm', .value = "DIR", .unset = "the model that comes with dit",
+               .help = "folder with model_index.json"},
+    [PROMPT] = {"prompt", OPTION_TEXT, 'p', .value = "TEXT", .help = "what to draw"},
+    [NEGATIVE] = {"negative-prompt", OPTION_TEXT, .value = "TEXT", .help = "what to steer away from"},
+    [CLASS] = {"class", OPTION_INT, .value = "N", .min = 0, .max = 1 << 24,
+               .help = "what to draw, for a model of classes"},
+    [STEPS] = {"steps", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "the model's own",
+               .help = "sampler steps"},
+    [GUIDANCE] = {"guidance-scale", OPTION_FLOAT, .value = "G", .min = 0, .max = 1000, .unset = "the model's own",
+                  .help = "how closely to follow the prompt; 1: no guidance"},
+    [SEED] = {"seed", OPTION_UINT64, 's', .value = "S", .unset = "a new one each time",
+              .help = "of the starting noise"},
+    [WIDTH] = {"width", OPTION_INT, .value = "W", .min = 1, .max = 65535, .unset = "the model's own", .help = "pixels"},
+    [HEIGHT] = {"height", OPTION_INT, .value = "H", .min = 1, .max = 65535, .unset = "the model's own",
+                .help = "pixels"},
+    [NUM] = {"num", OPTION_INT, 'n', .value = "N", .min = 1, .max = 10000, .preset = "1",
+             .help = "pictures: 3 writes out-1.png, out-2.png, out-3.png"},
+    [PREVIEW] = {"preview", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "none",
+                 .help = "show the picture in the terminal every N steps"},
+    [LATENTS] = {"latents", OPTION_PATH, .value = "FILE",
+                 .help = "also write what the decoder is given, as safetensors"},
+    [OUTPUT] = {"output", OPTION_PATH, 'o', .value = "FILE", .unset = "out.png", .help = "PNG to write"},
+    [INTERACTIVE] = {"interactive", OPTION_FLAG, 'i', .help = "type one prompt after another"},
+    [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object about the pictures"},
+    {0},
+};
+
+// One invocation: the model stays open between the prompts of the interactive mode.
+struct session {
+    const struct call *call;
+    dit_model *model;
+    const char *model_name;
+    const char *output;
+    double load_seconds;
+    int drawn; // pictures written by the interactive mode
+};
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static uint64_t new_seed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)(t.tv_nsec ^ (t.tv_sec << 10) ^ getpid()) & 0xffffffffu; // as long as torch's generator keeps
+}
+
+// "out.png" -> "out-2.png" for picture 2 of several.
+static dit_status numbered(char *path, size_t size, const char *output, int number, int count, dit_error *error)
+{
+    const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
+    int stem = (int)(dot && (!slash || dot > slash + 1) && dot > output ? dot - output : (ptrdiff_t)strlen(output));
+    int n = count == 1 ? snprintf(path, size, "%s", output)
+                       : snprintf(path, size, "%.*s-%d%s", stem, output, number, output + stem);
+    if (n < 0 || (size_t)n >= size)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--output: the name is too long");
+    return DIT_OK;
+}
+
+// What other programs call `parameters`: the prompt, then the settings in one line.
+static void describe(char *text, size_t size, const struct session *s, const dit_request *r, const dit_job *job,
+                     uint64_t seed)
+{
+    char subject[64] = "";
+    if (!r->prompt && r->class_label >= 0)
+        snprintf(subject, sizeof subject, "class %d", r->class_label);
+    snprintf(text, size, "%s%s%s%s\nSteps: %d, CFG scale: %g, Seed: %llu, Size: %lldx%lld, Model: %s, Version: dit %s",
+             r->prompt ? r->prompt : subject, r->negative_prompt ? "\nNegative prompt: " : "",
+             r->negative_prompt ? r->negative_prompt : "", "", job->steps, job->guidance_scale,
+             (unsigned long long)seed, (long long)job->width, (long long)job->height, s->model_name, dit_version());
+}
+
+static dit_status save(const struct session *s, const dit_request *r, const dit_job *job, const dit_image *images,
+                       const char *output, dit_error *error)
+{
+    char parameters[8192], seed[32], path[4096];
+    for (int i = 0; i < r->count; i++) {
+        describe(parameters, sizeof parameters, s, r, job, r->seed);
+        snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
+        const dit_text_pair texts[] = {{"parameters", parameters},
+                                       {"seed", seed},
+                                       {"model", s->model_name},
+                                       {"prompt", r->prompt ? r->prompt : ""}};
+        if (numbered(path, sizeof path, output, i + 1, r->count, error) ||
+            dit_png_save(path, &images[i], texts, r->prompt ? 4 : 3, error))
+            return error->status;
+        if (terminal_is_interactive(STDERR_FILENO) && !s->call->quiet && i < 4)
+            terminal_picture(STDERR_FILENO, &images[i], 16);
+        say(s->call, "%s  seed %llu%s", path, (unsigned long long)r->seed, r->count > 1 ? " (one draw for all)" : "");
+    }
+    return DIT_OK;
+}
+
+static dit_status draw(struct session *s, const dit_request *r, const char *output, dit_error *error)
+{
+    dit_job job;
+    double start = seconds_now();
+    dit_image *images = calloc((size_t)r->count, sizeof *images);
+    if (!images)
+        return dit_fail(error, DIT_NO_MEMORY, "--num: no memory for %d pictures", r->count);
+    if (!dit_job_start(s->model, r, &job, error) &&
+        !dit_generate_to(s->model, r, s->call->watch, images, s->call->option[LATENTS].text, error)) {
+        double sampled = seconds_now();
+        if (!save(s, r, &job, images, output, error)) {
+            say(s->call, "load %.2f s  sample %.2f s (%d steps, %.2f s a step)  save %.2f s", s->load_seconds,
+                sampled - start, job.steps, (sampled - start) / job.steps, seconds_now() - sampled);
+            if (s->call->option[JSON].given)
+                printf("{\"seed\": %llu, \"pictures\": %d, \"width\": %lld, \"height\": %lld, \"steps\": %d, "
+                       "\"guidance_scale\": %g, \"load_s\": %.4f, \"sample_s\": %.4f}\n",
+                       (unsigned long long)r->seed, r->count, (long long)job.width, (long long)job.height, job.steps,
+                       job.guidance_scale, s->load_seconds, sampled - start);
+        }
+    }
+    for (int i = 0; i < r->count; i++)
+        dit_image_free(&images[i]);
+    free(images);
+    return error->status;
+}
+
+static dit_request request_of(const struct option_value *o)
+{
+    dit_request r = dit_request_default();
+    r.prompt = o[PROMPT].text;
+    r.negative_prompt = o[NEGATIVE].text;
+    r.class_label = o[CLASS].given ? (int)o[CLASS].integer : -1;
+    r.width = (int)o[WIDTH].integer;
+    r.height = (int)o[HEIGHT].integer;
+    r.steps = (int)o[STEPS].integer;
+    r.guidance_scale = o[GUIDANCE].given ? o[GUIDANCE].number : -1;
+    r.seed = o[SEED].given ? o[SEED].natural : new_seed();
+    r.count = (int)o[NUM].integer;
+    r.preview_every = (int)o[PREVIEW].integer;
+    return r;
+}
+
+static dit_status draw_prompt(void *context, const struct interactive_settings *settings, const char *prompt,
+                              dit_error *error)
+{
+    struct session *s = context;
+    char output[4096];
+    dit_request r = request_of(s->call->option);
+    r.prompt = prompt;
+    if (settings->negative_prompt[0])
+        r.negative_prompt = settings->negative_prompt;
+    r.seed = settings->seed;
+    r.width = settings->width;
+    r.height = settings->height;
+    r.steps = settings->steps;
+    r.guidance_scale = settings->guidance_scale;
+    if (numbered(output, sizeof output, s->output, ++s->drawn, 2, error))
+        return error->status;
+    return draw(s, &r, output, error);
+}
+
+static dit_status converse(struct session *s, const dit_request *r, dit_error *error)
+{
+    struct interactive_settings settings = {.seed = r->seed,
+                                            .keep_seed = s->call->option[SEED].given,
+                                            .width = r->width,
+                                            .height = r->height,
+                                            .steps = r->steps,
+                                            .guidance_scale = r->guidance_scale};
+    if (r->negative_prompt)
+        snprintf(settings.negative_prompt, sizeof settings.negative_prompt, "%s", r->negative_prompt);
+    return interactive_run(&settings, draw_prompt, s, error);
+}
+
+static dit_status run(const struct call *call, dit_error *error)
+{
+    const struct option_value *o = call->option;
+    struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
+    const dit_request r = request_of(o);
+    double start = seconds_now();
+    if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
+    if (check_output_path(s.output, "--output", 0, error) ||
+        (o[LATENTS].given && check_output_path(o[LATENTS].text, "--latents", 0, error)) ||
+        dit_model_open(o[MODEL].text, &s.model, error))
+        return error->status;
+    const char *slash = strrchr(s.model->folder, '/');
+    s.model_name = slash && slash[1] ? slash + 1 : s.model->folder;
+    s.load_seconds = seconds_now() - start;
+    if (o[INTERACTIVE].given)
+        converse(&s, &r, error);
+    else
+        draw(&s, &r, s.output, error);
+    dit_model_close(s.model);
+    return error->status;
+}
+
+const struct command command_generate = {
+    .name = "generate",
+    .summary = "draw pictures from a prompt or a class",
+    .options = options,
+    .details =
+        "The seed gives the noise that torch.Generator(\"cpu\").manual_seed gives, so pictures compare with other\n"
+        "programs'. It is printed and stored in the PNG, with prompt, model and settings under `parameters`. What is\n"
+        "not given comes from the model.\n",
+    .examples =
+        (const char *const[]){"dit generate --prompt \"red apple\" -o apple.png",
+                              "one picture with the model that comes with dit",
+                              "dit generate --model runs/fashion/model --class 9 --num 4 --seed 1 -o boot.png",
+                              "four ankle boots", "dit generate -i", "type prompts; !help lists the commands", NULL},
+    .run = run,
+};
