@@ -15,6 +15,11 @@ void dit_recompute_end(dit_graph *g)
     g->recompute = 0;
 }
 
+void dit_recompute_scopes(dit_graph *g, const char *pattern)
+{
+    g->recompute_pattern = pattern;
+}
+
 dit_tensor dit_detach(dit_graph *g, dit_tensor value)
 {
     dit_tensor y = dit_reshape(g, value, *dit_shape_of(g, value));

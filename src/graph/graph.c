@@ -362,12 +362,21 @@ void dit_scope_push(dit_graph *g, const char *format, ...)
     }
     g->scopes[g->scope_depth++] = g->scope;
     g->scope = copy;
+    if (g->recompute_pattern && !g->recompute && !fnmatch(g->recompute_pattern, copy, 0)) {
+        dit_recompute_begin(g);
+        g->recompute_depth = g->scope_depth;
+    }
 }
 
 void dit_scope_pop(dit_graph *g)
 {
-    if (g->scope_depth > 0)
-        g->scope = g->scopes[--g->scope_depth];
+    if (g->scope_depth == 0)
+        return;
+    if (g->recompute_depth == g->scope_depth) {
+        dit_recompute_end(g);
+        g->recompute_depth = 0;
+    }
+    g->scope = g->scopes[--g->scope_depth];
 }
 
 // Taps

@@ -94,6 +94,9 @@ const char *dit_tap_name(const dit_graph *g, int i);
 // Values made between these two are computed again in the backward pass instead of being kept from the forward pass.
 void dit_recompute_begin(dit_graph *g);
 void dit_recompute_end(dit_graph *g);
+// From now on every scope whose full name matches `pattern` ("transformer_blocks.*"; borrowed) is such a block, inner
+// scopes included: so a training recipe chooses it, not the model.
+void dit_recompute_scopes(dit_graph *g, const char *pattern);
 
 // The same value, which no gradient passes.
 dit_tensor dit_detach(dit_graph *g, dit_tensor value);

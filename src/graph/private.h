@@ -64,6 +64,8 @@ struct dit_graph {
     size_t scope_capacity;
     int scope_depth;
     int recompute, recompute_blocks; // the open block or 0; how many there are
+    const char *recompute_pattern;   // of scopes that are blocks, or NULL
+    int recompute_depth;             // of the scope that opened the block; 0: none did
 };
 
 // Fills `call` for a node: input and output dtypes and shapes, no data. `in` and `out` have room for all of them.
