@@ -30,9 +30,7 @@ static dit_status start(const dit_model *m, dit_job *job, dit_error *error)
                         c->classes - 1);
     if (r->class_label < 0 || r->class_label >= c->classes)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--class: give a class of this model, 0 to %d", c->classes - 1);
-    job->steps = r->steps ? r->steps : 50;
-    job->guidance_scale = r->guidance_scale < 0 ? 4 : r->guidance_scale;
-    job->guided = job->guidance_scale > 1;
+    dit_job_choose(m, job, 50, 4);
     job->channels = c->in_channels;
     job->height = job->width = c->sample_size;
     return DIT_OK;

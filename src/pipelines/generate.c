@@ -23,6 +23,16 @@ static dit_status check_request(const dit_request *r, dit_error *error)
     return DIT_OK;
 }
 
+void dit_job_choose(const dit_model *m, dit_job *job, int steps, double guidance_scale)
+{
+    const dit_request *r = job->request;
+    job->steps = r->steps ? r->steps : m->default_steps ? m->default_steps : steps;
+    job->guidance_scale = r->guidance_scale >= 0           ? r->guidance_scale
+                          : m->default_guidance_scale >= 0 ? m->default_guidance_scale
+                                                           : guidance_scale;
+    job->guided = job->guidance_scale > 1;
+}
+
 dit_status dit_job_start(const dit_model *model, const dit_request *request, dit_job *job, dit_error *error)
 {
     *job = (dit_job){.request = request, .count = request->count};

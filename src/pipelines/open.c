@@ -38,6 +38,8 @@ static dit_status open_parts(dit_model *m, dit_error *error)
     static const char *const predictions[] = {"velocity", "sample", NULL};
     const char *name = dit_json_text(index, "_class_name", error);
     m->predicts_sample = dit_json_choice_or(index, "_dit_flow_prediction", predictions, 0, error) == 1;
+    m->default_steps = (int)dit_json_int_or(index, "_dit_steps", 0, 1, 10000, error);
+    m->default_guidance_scale = dit_json_number_or(index, "_dit_guidance_scale", -1, 0, 1000, error);
     m->class = error->status ? NULL : find_class(name);
     if (!m->class && !error->status)
         dit_json_fail(index, "_class_name", error,

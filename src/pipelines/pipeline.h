@@ -53,6 +53,9 @@ struct dit_pipeline_class {
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.
 dit_status dit_sample(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state, dit_error *error);
+// For a family's `start`: steps, guidance scale and whether it guides, from the request, the folder, or the family's
+// defaults.
+void dit_job_choose(const dit_model *model, dit_job *job, int steps, double guidance_scale);
 // From a request to its job.
 dit_status dit_job_start(const dit_model *model, const dit_request *request, dit_job *job, dit_error *error);
 

@@ -16,6 +16,8 @@ dit_status dit_objective_prepare(dit_objective *o, dit_error *error)
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective.min_snr_gamma: weighs diffusions, not flows");
     if (o->velocity_loss && (o->process != DIT_FLOW || o->target != DIT_TARGET_SAMPLE))
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective.velocity_loss: is for a flow that predicts the sample");
+    if (o->process == DIT_FLOW && o->target == DIT_TARGET_NOISE)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "objective.predict: a flow predicts velocity or sample");
     if (o->process == DIT_FLOW)
         return DIT_OK;
     if (o->steps < 1 || !(o->beta_start > 0 && o->beta_start <= o->beta_end && o->beta_end < 1))
