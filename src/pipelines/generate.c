@@ -70,7 +70,7 @@ dit_status dit_generate_to(dit_model *model, const dit_request *request, const d
     dit_array state = {0};
     for (int i = 0; i < request->count; i++)
         images[i] = (dit_image){0};
-    if (!dit_job_start(model, request, &job, error) && !dit_sample(model, &job, watch, &state, error)) {
+    if (!dit_job_start(model, request, &job, error) && !dit_draw_states(model, &job, watch, &state, error)) {
         const dit_safetensors_item item = {"latents", DIT_F32, state.shape, state.data};
         if (!latents || !dit_safetensors_write(latents, &item, 1, NULL, 0, NULL, NULL, error))
             decode(&state, images, error);

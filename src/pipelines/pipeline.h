@@ -52,7 +52,7 @@ struct dit_pipeline_class {
 };
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.
-dit_status dit_sample(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state, dit_error *error);
+dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state, dit_error *error);
 // For a family's `start`: steps, guidance scale and whether it guides, from the request, the folder, or the family's
 // defaults.
 void dit_job_choose(const dit_model *model, dit_job *job, int steps, double guidance_scale);

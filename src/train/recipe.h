@@ -5,25 +5,27 @@
 #include "train/objective.h"
 #include "train/optimizer.h"
 
-enum { DIT_MAX_SAMPLES = 64 };
-
 typedef enum dit_rate_schedule { DIT_RATE_CONSTANT, DIT_RATE_COSINE, DIT_RATE_LINEAR } dit_rate_schedule;
 
+// Texts live as long as the recipe.
 typedef struct dit_recipe {
     struct {
-        char *class; // a row of train/blueprint.c
+        const char *class; // a row of train/blueprint.c
         int layers, heads, width, patch;
         int text_layers, text_length, vocabulary; // of a model of text
-        char *start;                              // folder of a transformer whose weights it starts from, or NULL
+        const char *start;                        // folder of a transformer whose weights it starts from, or NULL
     } model;
     struct {
-        char *path;   // of the set: an image folder or IDX files; relative to the recipe, "~" and "$CACHE" as in docs
-        int size;     // pixels of a side
-        int channels; // 1 or 3
-        bool flip;    // mirrored half of the time
-        double shift, scale; // augmentation: largest shift in parts of the side, largest change of scale
+        const char *set;     // as dit_dataset_open takes it: a folder, or the name of a set of tools/data
+        const char *split;   // "train", or NULL
+        const char *without; // leaves out captioned samples that have this key, or NULL
+        int size;            // pixels of a side
+        int channels;        // 1 or 3
+        int background;      // grey under transparent pixels, 0 to 255
+        bool flip;           // mirrored half of the time
+        double shift, scale; // augmentation: largest shift in parts of the side, largest change of size in parts of it
         double drop;         // probability that a sample loses its condition, for guidance
-        double keywords;     // probability that a caption is made of keywords rather than the name
+        double keywords;     // probability that a caption is made of keywords rather than of the text
     } data;
     dit_objective objective;
     struct {
@@ -35,16 +37,17 @@ typedef struct dit_recipe {
         dit_optimizer_options optimizer;
         bool recompute;
         uint64_t seed;
-        int64_t checkpoint_every, sample_every;
+        int64_t checkpoint_every, sample_every; // steps; 0: never
     } train;
     struct {
-        char *texts[DIT_MAX_SAMPLES]; // prompts, or classes as digits
+        const char **prompts; // a model of classes draws class 0, 1, ... when there are none
         int count;
         int steps;
         double guidance_scale;
         int ema;         // which average draws, counted from 0; -1: the weights themselves
         dit_dtype dtype; // that the model folder is written in
     } samples;
+    void *file; // what the texts belong to
 } dit_recipe;
 
 // Reads and checks a recipe; `overrides` are "key.path=value" of --set. Errors name file, line and key.
