@@ -53,7 +53,7 @@ static const char defaults[] =
     "model: {text_layers: 2, text_length: 16, vocabulary: 2048, start: null}\n"
     "data: {split: null, without: null, channels: 3, background: 255, flip: false, shift: 0, scale: 0, drop: 0.1,\n"
     "       keywords: 0}\n"
-    "objective: {kind: diffusion, predict: noise, times: uniform, logit_mean: 0, logit_std: 1, min_snr_gamma: 0,\n"
+    "objective: {kind: diffusion, predict: default, times: uniform, logit_mean: 0, logit_std: 1, min_snr_gamma: 0,\n"
     "            least_time: 0.05, beta_start: 0.0001, beta_end: 0.02, learned_variance: false, velocity_loss: false,\n"
     "            steps: 1000}\n"
     "train: {accumulate: 1, lr: 1e-4, least_lr: 0, warmup: 0, schedule: constant, beta1: 0.9, beta2: 0.999, eps: "
@@ -62,9 +62,12 @@ static const char defaults[] =
     "        checkpoint_every: 1000, sample_every: 1000}\n"
     "samples: {prompts: [], steps: 50, guidance_scale: 4, ema: 0, dtype: f32}\n";
 
+enum { THE_PROCESS_HAS_ONE = 100 }; // objective.predict: noise of a diffusion, velocity of a flow
 static const cyaml_strval_t processes[] = {{"diffusion", DIT_DIFFUSION}, {"flow", DIT_FLOW}};
-static const cyaml_strval_t targets[] = {
-    {"noise", DIT_TARGET_NOISE}, {"sample", DIT_TARGET_SAMPLE}, {"velocity", DIT_TARGET_VELOCITY}};
+static const cyaml_strval_t targets[] = {{"default", THE_PROCESS_HAS_ONE},
+                                         {"noise", DIT_TARGET_NOISE},
+                                         {"sample", DIT_TARGET_SAMPLE},
+                                         {"velocity", DIT_TARGET_VELOCITY}};
 static const cyaml_strval_t times[] = {{"uniform", DIT_TIMES_UNIFORM}, {"logit_normal", DIT_TIMES_LOGIT_NORMAL}};
 static const cyaml_strval_t schedules[] = {
     {"constant", DIT_RATE_CONSTANT}, {"cosine", DIT_RATE_COSINE}, {"linear", DIT_RATE_LINEAR}};
@@ -247,6 +250,8 @@ static void take_over(dit_recipe *r, struct recipe_file *f)
                                    .steps = o->steps,
                                    .beta_start = o->beta_start,
                                    .beta_end = o->beta_end};
+    if ((int)o->predict == THE_PROCESS_HAS_ONE)
+        r->objective.target = o->kind == DIT_FLOW ? DIT_TARGET_VELOCITY : DIT_TARGET_NOISE;
     r->train.steps = t->steps;
     r->train.batch = t->batch;
     r->train.accumulate = t->accumulate;
