@@ -69,9 +69,11 @@ dit_tensor dit_sibling(dit_graph *g, dit_tensor output0, int k);
 // return.
 void dit_scope_push(dit_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void dit_scope_pop(dit_graph *g);
-#define DIT_SCOPE(g, ...)                                                                                              \
-    for (int dit_scope_open_ = (dit_scope_push((g), __VA_ARGS__), 1); dit_scope_open_;                                 \
-         dit_scope_open_ = 0, dit_scope_pop(g))
+#define DIT_SCOPE(g, ...) DIT_SCOPE_AT(g, __LINE__, __VA_ARGS__)
+#define DIT_SCOPE_AT(g, line, ...) DIT_SCOPE_ON_LINE(g, line, __VA_ARGS__)
+#define DIT_SCOPE_ON_LINE(g, line, ...) DIT_SCOPE_NAMED(g, dit_scope_open_##line, __VA_ARGS__)
+#define DIT_SCOPE_NAMED(g, open, ...)                                                                                  \
+    for (int open = (dit_scope_push((g), __VA_ARGS__), 1); open; open = 0, dit_scope_pop(g))
 // The full name of `name` in the present scope. The graph owns the text.
 const char *dit_scope_name(dit_graph *g, const char *name);
 

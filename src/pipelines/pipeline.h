@@ -31,9 +31,11 @@ struct dit_model {
     dit_json_file *index;     // model_index.json
     dit_json_file *scheduler; // scheduler/scheduler_config.json
     dit_component transformer;
-    bool predicts_sample; // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
-    void *private;        // the family's own: tokenizers, ...
-    dit_plan *plan;       // of the last job's rows and size, kept for the next
+    bool predicts_sample;          // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
+    int default_steps;             // of model_index.json; 0: it says none
+    double default_guidance_scale; // the same; negative: it says none
+    void *private;                 // the family's own: tokenizers, ...
+    dit_plan *plan;                // of the last job's rows and size, kept for the next
     int64_t plan_rows, plan_height, plan_width;
 };
 
@@ -52,7 +54,8 @@ struct dit_pipeline_class {
 };
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.
-dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state, dit_error *error);
+dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state,
+                           dit_error *error);
 // For a family's `start`: steps, guidance scale and whether it guides, from the request, the folder, or the family's
 // defaults.
 void dit_job_choose(const dit_model *model, dit_job *job, int steps, double guidance_scale);

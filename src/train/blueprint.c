@@ -1,4 +1,5 @@
 // train/blueprint.c: the files that make a trained model a folder that others open.
+#define _GNU_SOURCE // vasprintf
 #include "train/blueprint.h"
 #include <stdarg.h>
 #include <stdio.h>
