@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+// A file of arguments may serve `dit grad` too: its target is no argument of the network.
 static const char *const target_only[] = {"target", NULL};
 
 // Remembers the name of one more output.
@@ -48,8 +49,7 @@ done:
 static dit_status describe(dit_probe *p, dit_graph *g, const dit_probe_options *o, dit_error *error)
 {
     dit_named_tensors out = {0};
-    if (dit_component_describe(&p->component, g, o->method, p->inputs, o->gradient ? target_only : NULL, o->dtype, &out,
-                               error))
+    if (dit_component_describe(&p->component, g, o->method, p->inputs, target_only, o->dtype, &out, error))
         return error->status;
     int count = o->gradient ? dit_parameter_count(g) : out.count;
     p->names = calloc((size_t)count + 1, sizeof *p->names);
@@ -79,12 +79,11 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
     const dit_plan_options plan = {.no_fusion = o->no_fusion, .frozen = !o->gradient};
-    if (!describe(p, g, o, error) &&
-        !dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error)) {
-        if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error))
+    if (!describe(p, g, o, error)) {
+        if (dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error))
+            dit_error_locate(error, dit_safetensors_path(p->component.file));
+        else if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error))
             dit_component_fill(p->plan, p->inputs, error);
-    } else if (error->status == DIT_BAD_FILE && !dit_graph_error(g)->status) {
-        dit_error_locate(error, dit_safetensors_path(p->component.file));
     }
     dit_graph_free(g);
     return error->status;
