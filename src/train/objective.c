@@ -2,11 +2,10 @@
 #include "train/objective.h"
 #include "base/random.h"
 #include "graph/ops.h"
+#include "train/stream.h"
 #include "train/variational_bound.h"
 #include <math.h>
 #include <stdlib.h>
-
-enum { STREAM_TIME = 0x74696d65 }; // of the counter-based generator
 
 dit_status dit_objective_prepare(dit_objective *o, dit_error *error)
 {
@@ -43,10 +42,12 @@ void dit_objective_release(dit_objective *o)
 double dit_objective_time(const dit_objective *o, uint64_t seed, uint64_t index)
 {
     if (o->process == DIT_DIFFUSION)
-        return (double)dit_counter_below(seed, STREAM_TIME, index, (uint64_t)o->steps);
+        return (double)dit_counter_below(seed, dit_stream(DIT_STREAM_TIME, 0), index, (uint64_t)o->steps);
     if (o->times == DIT_TIMES_LOGIT_NORMAL)
-        return 1 / (1 + exp(-(o->logit_mean + o->logit_std * dit_counter_normal(seed, STREAM_TIME, index))));
-    return (double)dit_counter_uniform(seed, STREAM_TIME, index) + 0x1p-25; // the middle of its cell: never 0 or 1
+        return 1 / (1 + exp(-(o->logit_mean +
+                              o->logit_std * dit_counter_normal(seed, dit_stream(DIT_STREAM_TIME, 0), index))));
+    return (double)dit_counter_uniform(seed, dit_stream(DIT_STREAM_TIME, 0), index) +
+           0x1p-25; // the middle of its cell: never 0 or 1
 }
 
 double dit_objective_timestep(const dit_objective *o, double time)
