@@ -152,7 +152,8 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     return DIT_OK;
 }
 
-dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state, dit_error *error)
+dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state,
+                           dit_error *error)
 {
     struct run r = {.model = model, .job = job, .watch = watch};
     *state = (dit_array){0};
