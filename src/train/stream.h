@@ -9,6 +9,9 @@ enum dit_stream {
     DIT_STREAM_ORDER = 0x41, // numbered by epoch
     DIT_STREAM_PICTURE,      // augmentation; numbered by position in the endless sequence of samples
     DIT_STREAM_CAPTION,      // numbered like pictures
+    DIT_STREAM_TIME,         // of the objective; indexed by position
+    DIT_STREAM_NOISE,        // indexed by position
+    DIT_STREAM_DROP,         // which conditions are left out; indexed by position
     DIT_STREAM_EVAL,         // numbered by query
 };
 
