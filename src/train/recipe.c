@@ -208,9 +208,6 @@ static dit_status check_together(const dit_yaml *y, const struct recipe_file *f,
     if (f->samples.ema >= (int)f->train.ema_count)
         return dit_yaml_fail(y, "samples.ema", error, "there are %u averages in train.ema, counted from 0",
                              f->train.ema_count);
-    if (f->train.warmup > f->train.steps)
-        return dit_yaml_fail(y, "train.warmup", error, "is longer than the run of %lld steps",
-                             (long long)f->train.steps);
     return DIT_OK;
 }
 
