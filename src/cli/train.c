@@ -1,5 +1,6 @@
 // cli/train.c: `dit train`: a model from a recipe.
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "media/png.h"
 #include "pipelines/grid.h"
@@ -35,6 +36,14 @@ static void say_line(void *context, const char *line)
     say(r->call, "%s", line);
 }
 
+// The samples are drawn without a bar of their own; Ctrl-C stops them all the same.
+static int stop_when_interrupted(void *context, const dit_progress *progress)
+{
+    (void)context;
+    (void)progress;
+    return interrupted();
+}
+
 // Draws the recipe's samples with the model as it is now: samples-STEP.png, and samples.png for the newest.
 static dit_status draw_samples(void *context, const char *model_folder, int64_t steps, dit_error *error)
 {
@@ -42,12 +51,13 @@ static dit_status draw_samples(void *context, const char *model_folder, int64_t 
     char path[4096];
     dit_model *model = NULL;
     dit_image image = {0};
+    const dit_watch watch = {stop_when_interrupted, NULL};
     const bool has_prompts = r->recipe->samples.count > 0;
     const dit_grid grid = {.prompts = has_prompts ? r->recipe->samples.prompts : NULL,
                            .count = has_prompts ? r->recipe->samples.count : 10,
                            .gap = 2,
                            .seed = 1};
-    if (!dit_model_open(model_folder, &model, error) && !dit_draw_grid(model, &grid, r->call->watch, &image, error)) {
+    if (!dit_model_open(model_folder, &model, error) && !dit_draw_grid(model, &grid, &watch, &image, error)) {
         snprintf(path, sizeof path, "%s/samples-%08lld.png", r->folder, (long long)steps);
         if (!dit_png_save(path, &image, NULL, 0, error)) {
             if (terminal_is_interactive(STDERR_FILENO) && !r->call->quiet)

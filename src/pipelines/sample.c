@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "media/image.h"
 #include "pipelines/pipeline.h"
+#include "sample/guidance.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,21 +61,17 @@ static void velocity_from_sample(float *output, const float *state, float sigma,
         output[i] = (state[i] - output[i]) * scale;
 }
 
-// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): unconditional + scale (conditional -
-// unconditional). Of a network that predicts a variance too, the mean's channels alone.
-static void guide(struct run *r, const float *network)
+// Guides, and leaves out what the network predicts beside the mean: these families hand no variance to their samplers.
+static void guide(struct run *r, float *network)
 {
     const dit_job *job = r->job;
-    const float scale = (float)job->guidance_scale;
-    for (int64_t b = 0; b < job->count; b++) {
-        const float *conditional = network + b * r->out_picture;
-        const float *unconditional = network + (job->count + b) * r->out_picture;
-        float *out = r->output + b * r->picture;
-        if (!job->guided)
-            memcpy(out, conditional, (size_t)r->picture * sizeof *out);
-        for (int64_t i = 0; job->guided && i < r->picture; i++)
-            out[i] = unconditional[i] + scale * (conditional[i] - unconditional[i]);
-    }
+    const dit_guidance guidance = dit_guidance_of(job->guidance_scale);
+    const int64_t inner = job->height * job->width;
+    const dit_sample_size size = {job->count, r->out_picture / inner, inner};
+    if (job->guided)
+        dit_guidance_combine(&guidance, network + job->count * r->out_picture, network, &size, job->channels, network);
+    for (int64_t b = 0; b < job->count; b++)
+        memcpy(r->output + b * r->picture, network + b * r->out_picture, (size_t)r->picture * sizeof *network);
 }
 
 static dit_status call_network(struct run *r, dit_error *error)
