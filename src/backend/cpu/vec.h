@@ -142,6 +142,41 @@ VEC_INLINE void vec_transpose(vec v[DIT_LANES])
 #endif
 }
 
+VEC_INLINE vec vec_max(vec a, vec b)
+{
+#if defined DIT_ISA_avx512
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined DIT_ISA_avx2
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    vec_bits more = (vec_bits)(a > b);
+    return (vec)(((vec_bits)a & more) | ((vec_bits)b & ~more));
+#endif
+}
+
+// 2^x for x <= 1, degree 5, relative error below 2e-7; 0 below -126 and for -infinity. NaN stays.
+VEC_INLINE vec vec_exp2(vec x)
+{
+    vec shifted = x + 0x1.8p23f, r = x - (shifted - 0x1.8p23f); // the nearest integer is in shifted's low bits
+    vec p = r * 0x1.5bd97cp-10f + 0x1.3ce8b2p-7f;
+    p = p * r + 0x1.c6b6dap-5f;
+    p = p * r + 0x1.ebf9c2p-3f;
+    p = p * r + 0x1.62e42ap-1f;
+    p = p * r + 1.0f;
+    vec y = p * (vec)(((vec_bits)shifted << 23) + 0x3f800000u);
+    return (vec)((vec_bits)y & ~(vec_bits)(x < -126.0f));
+}
+
+VEC_INLINE float vec_largest(vec v)
+{
+    float x[DIT_LANES];
+    memcpy(x, &v, sizeof x);
+    for (int width = DIT_LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            x[i] = x[i] > x[i + width] ? x[i] : x[i + width];
+    return x[0];
+}
+
 VEC_INLINE float vec_sum(vec v)
 {
     float x[DIT_LANES];

@@ -1,9 +1,10 @@
-// backend/cpu/kernels/gemm.c: products tile by tile, spread over threads.
+// backend/cpu/kernels/gemm.c: products block by block, spread over threads.
 //
-// The unit of work is a strip: one panel of B (DIT_TILE_COLUMNS columns) against a range of rows. Its thread packs the
-// panel into its own scratch (unless it was prepared, or is used only once) where it stays in the second-level cache
-// while the rows of A pass by, which lie as they lie. So threads share nothing and wait for nothing, scratch is one
-// panel a thread, and packing costs 1/m of the work. What else was tried: docs/speed.md.
+// The unit of work is a block: some panels of B (DIT_TILE_COLUMNS columns each) against a range of rows. Its thread
+// packs the panels into its own scratch (unless they were prepared, or are used only once), where they stay in the
+// second-level cache while the rows of A pass by. Rows are read where they lie; only when columns, not rows, lie side
+// by side is a tile of A packed too. So threads share nothing and wait for nothing, and scratch is a few panels a
+// thread. What else was tried: docs/speed.md.
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/vmath.h"
@@ -12,18 +13,25 @@
 enum {
     ROWS = DIT_TILE_ROWS,
     COLUMNS = DIT_TILE_COLUMNS,
-    FEW_ROWS = 16,         // up to here a stored weight is not rearranged, see dots.c
-    LONGEST = 4608,        // k beyond this is summed in several passes, so that a panel stays in the cache,
-    LONGEST_ACROSS = 2048, // or beyond this when every step along A's k is another cache line
-    STRIPS_A_THREAD = 8,   // wanted, so that a thread that was held up does not hold up the others
-    FEWEST_ROWS = 192,     // but a strip of fewer rows does not pay for packing its panel
+    FEW_ROWS = 16,        // up to here a stored weight is not rearranged, see dots.c
+    LONGEST = 2560,       // k beyond this is summed in several passes
+    LONGEST_ACROSS = 384, // likewise where A is packed
+#if defined DIT_ISA_avx512
+    CACHED = 160 * 1024, // floats of a block's panels: two thirds of a second-level cache of 1 MiB
+#else
+    CACHED = 64 * 1024, // older machines have 256 to 512 KiB
+#endif
+    MOST_PANELS = 12,    // of a block
+    TILES_ACROSS = 8,    // packed together
+    STRETCH = 16,        // steps of k that packing takes at a time, to read whole lines of memory
+    BLOCKS_A_THREAD = 4, // wanted, so that a thread that was held up does not hold up the others
 };
 
 static const double SERIAL_FLOPS = 1e5; // not worth waking the other threads
 
-// How the product is cut: k into passes, rows into parts.
+// How a product is cut: k into passes, rows and panels into parts.
 struct cut {
-    int64_t panels, passes, parts;
+    int64_t panels, passes, row_parts, panel_parts;
 };
 
 static bool plain(const dit_gemm *g)
@@ -36,36 +44,69 @@ static bool uses_dots(const dit_gemm *g)
     return g->m <= FEW_ROWS && !g->b_panels && !g->pack && g->a_k == 1 && g->b_row == 1 && g->b_col != 1;
 }
 
-static struct cut cut_of(const dit_gemm *g, int64_t count)
+// Whether every step along k is another cache line of A, which is then packed.
+static bool across(const dit_gemm *g)
 {
-    struct cut cut = {.panels = dit_divide_up(g->n, COLUMNS), .passes = 1, .parts = 1};
-    int64_t longest = g->a_k == 1 ? LONGEST : LONGEST_ACROSS;
-    if (!uses_dots(g) && g->k > longest)
-        cut.passes = dit_divide_up(g->k, longest);
-    int64_t wanted = dit_divide_up((int64_t)STRIPS_A_THREAD * dit_cpu_threads(), cut.panels * count);
-    int64_t most = g->m / (g->b_panels ? 4 * ROWS : FEWEST_ROWS);
-    cut.parts = wanted < most ? wanted : most;
-    if (cut.parts < 1)
-        cut.parts = 1;
+    return g->a_k != 1 && g->m > FEW_ROWS && !uses_dots(g);
+}
+
+static int64_t at_least_1(int64_t x)
+{
+    return x > 1 ? x : 1;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// Cuts into at least `wanted` blocks, where that is worth its price: a block of few rows does not pay for packing its
+// panels, and one of few panels reads its rows too often. More blocks are never larger ones.
+static struct cut cut_of(const dit_gemm *g, int64_t wanted)
+{
+    struct cut cut = {.panels = dit_divide_up(g->n, COLUMNS), .row_parts = 1};
+    cut.passes = uses_dots(g) ? 1 : at_least_1(dit_divide_up(g->k, across(g) ? LONGEST_ACROSS : LONGEST));
+    int64_t k = at_least_1(dit_divide_up(g->k, cut.passes));
+    int64_t panels = smaller(at_least_1(CACHED / (k * COLUMNS)), MOST_PANELS);
+    cut.panel_parts = dit_divide_up(cut.panels, panels);
+    int64_t easily = g->m / (g->b_panels ? 8 * ROWS : 512), hardly = g->m / (g->b_panels ? 4 * ROWS : 128);
+    if (cut.row_parts * cut.panel_parts < wanted && easily > cut.row_parts)
+        cut.row_parts = smaller(dit_divide_up(wanted, cut.panel_parts), easily);
+    if (cut.row_parts * cut.panel_parts < wanted)
+        cut.panel_parts = smaller(dit_divide_up(wanted, cut.row_parts), cut.panels);
+    if (cut.row_parts * cut.panel_parts < wanted && hardly > cut.row_parts)
+        cut.row_parts = smaller(dit_divide_up(wanted, cut.panel_parts), hardly);
     return cut;
 }
 
-// A thread's scratch: floats for its panel, and for partial sums where c cannot hold them, since it may hold the
-// residual.
-static int64_t panel_floats(const dit_gemm *g, const struct cut *cut)
-{
-    return g->b_panels || uses_dots(g) ? 0 : dit_divide_up(g->k, cut->passes) * COLUMNS;
-}
+// A thread's scratch, in floats: packed tiles of A, packed panels of B, and partial sums where c cannot keep them,
+// since it may hold the residual.
+struct sizes {
+    int64_t a, b, partial;
+};
 
-static int64_t partial_floats(const dit_gemm *g, const struct cut *cut)
+static struct sizes sizes_of(const dit_gemm *g, const struct cut *cut)
 {
-    return g->residual && cut->passes > 1 ? g->m * COLUMNS : 0;
+    int64_t k = dit_divide_up(g->k, cut->passes), rows = dit_divide_up(g->m, cut->row_parts),
+            columns = dit_divide_up(cut->panels, cut->panel_parts) * COLUMNS;
+    struct sizes s = {0};
+    if (uses_dots(g))
+        return s;
+    if (across(g))
+        s.a = TILES_ACROSS * ROWS * k;
+    if (!g->b_panels)
+        s.b = columns * k;
+    if (g->residual && cut->passes > 1)
+        s.partial = rows * columns;
+    s.a = dit_divide_up(s.a, DIT_LANES) * DIT_LANES; // what follows is aligned
+    return s;
 }
 
 size_t dit_gemm_workspace(const dit_gemm *g)
 {
     struct cut cut = cut_of(g, 1);
-    return (size_t)((panel_floats(g, &cut) + partial_floats(g, &cut)) * dit_cpu_most_threads()) * sizeof(float);
+    struct sizes s = sizes_of(g, &cut);
+    return (size_t)((s.a + s.b + s.partial) * dit_cpu_most_threads()) * sizeof(float);
 }
 
 static void activate(dit_activation activation, float *t, int count)
@@ -133,96 +174,148 @@ static void finish(const dit_gemm *g, int64_t m0, int rows, int64_t n0, int colu
     store(t, c, g->c_row, rows, columns);
 }
 
-// A panel, or rows of b that serve as one.
+// Panels of B, or rows of b that serve as one: element (k, j) of panel i is at b + i * step + k * b_k + j.
 struct right {
     dit_dtype dtype;
     const void *b;
-    int64_t b_k;
+    int64_t b_k, step;
 };
 
-static struct right right_of(const dit_gemm *g, int64_t n0, int columns, int64_t k0, int64_t k, bool once, float *panel)
+// Columns n0 to n1 of rows k0 to k0 + k of B. `once`: they will meet a single tile of rows.
+static struct right right_of(const dit_gemm *g, int64_t n0, int64_t n1, int64_t k0, int64_t k, bool once, float *panels)
 {
-    size_t size = dit_dtype_size(g->b_dtype);
+    int64_t size = (int64_t)dit_dtype_size(g->b_dtype);
     if (g->b_panels)
-        return (struct right){g->b_dtype, (const char *)g->b_panels + (size_t)(n0 * g->k + k0 * COLUMNS) * size,
-                              COLUMNS};
-    if (g->pack) {
-        g->pack(g->pack_context, k0, k, n0, columns, panel);
-        return (struct right){DIT_F32, panel, COLUMNS};
-    }
-    const char *b = (const char *)g->b + (k0 * g->b_row + n0 * g->b_col) * (int64_t)size;
-    if (once && g->b_col == 1 && columns % DIT_LANES == 0)
-        return (struct right){g->b_dtype, b, g->b_row};
-    dit_pack_panel(g->b_dtype, b, g->b_row, g->b_col, k, columns, panel);
-    return (struct right){DIT_F32, panel, COLUMNS};
+        return (struct right){g->b_dtype, (const char *)g->b_panels + (n0 * g->k + k0 * COLUMNS) * size, COLUMNS,
+                              g->k * COLUMNS};
+    const char *b = (const char *)g->b + (k0 * g->b_row + n0 * g->b_col) * size;
+    if (once && !g->pack && g->b_col == 1 && (n1 - n0) % DIT_LANES == 0)
+        return (struct right){g->b_dtype, b, g->b_row, COLUMNS};
+    // Rows of b that lie side by side are read a few at a time along all panels, as memory likes it.
+    int64_t stretch = g->b_col == 1 && !g->pack ? STRETCH : k;
+    for (int64_t p = 0; p < k; p += stretch)
+        for (int64_t n = n0; n < n1; n += COLUMNS) {
+            int columns = (int)smaller(n1 - n, COLUMNS);
+            float *panel = panels + (n - n0) * k + p * COLUMNS;
+            if (g->pack)
+                g->pack(g->pack_context, k0, k, n, columns, panel);
+            else
+                dit_pack_panel(g->b_dtype, b + (p * g->b_row + (n - n0) * g->b_col) * size, g->b_row, g->b_col,
+                               smaller(k - p, stretch), columns, panel);
+        }
+    return (struct right){DIT_F32, panels, COLUMNS, k * COLUMNS};
 }
 
-// Columns n0 to n0 + columns of rows m0 to m1. `partial` (m1 - m0, COLUMNS) keeps sums from pass to pass; NULL: c does.
-static void strip(const dit_gemm *g, int64_t passes, int64_t m0, int64_t m1, int64_t n0, int columns, float *panel,
-                  float *partial)
+// The part of a product that one thread works on, and its scratch.
+struct block {
+    int64_t m0, m1, n0, n1;
+    float *a, *b, *partial; // partial (m1 - m0, n1 - n0 padded) keeps sums from pass to pass; NULL: c does
+};
+
+// One tile: rows i.. and columns n.. of the product, in pass `pass` of `passes`, from k elements of `a` and one panel.
+static void tile_of(const dit_gemm *g, const struct block *block, int64_t pass, int64_t passes, int64_t i, int rows,
+                    int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_k, struct right right)
 {
     float t[ROWS * COLUMNS] __attribute__((aligned(64)));
-    int64_t tiles = dit_divide_up(m1 - m0, ROWS);
-    int vectors = columns <= DIT_LANES ? 1 : DIT_TILE_VECTORS;
-    bool direct = passes == 1 && plain(g) && columns == vectors * DIT_LANES;
+    int columns = (int)smaller(block->n1 - n, COLUMNS), vectors = columns <= DIT_LANES ? 1 : DIT_TILE_VECTORS;
+    dit_tile tile = dit_tiles[right.dtype][vectors - 1][rows - 1];
+    float *c = g->c + i * g->c_row + n;
+    if (passes == 1 && columns == vectors * DIT_LANES && plain(g)) {
+        tile(k, a, a_row, a_k, right.b, right.b_k, c, g->c_row);
+        return;
+    }
+    int64_t width = dit_divide_up(block->n1 - block->n0, COLUMNS) * COLUMNS;
+    float *kept = block->partial ? block->partial + (i - block->m0) * width + (n - block->n0) : c;
+    int64_t kept_row = block->partial ? width : g->c_row;
+    tile(k, a, a_row, a_k, right.b, right.b_k, t, COLUMNS);
+    if (pass > 0)
+        add(t, kept, kept_row, rows, columns);
+    if (pass < passes - 1)
+        store(t, kept, kept_row, rows, columns);
+    else
+        finish(g, i, rows, n, columns, t);
+}
+
+// Packs tiles t0 to t1 of the block's rows, each (rows, k) as dit_pack_rows does.
+static void pack_tiles(const dit_gemm *g, const struct block *block, int64_t tiles, int64_t t0, int64_t t1, int64_t k0,
+                       int64_t k)
+{
+    int64_t size = block->m1 - block->m0;
+    for (int64_t p = 0; p < k; p += STRETCH)
+        for (int64_t t = t0; t < t1; t++) {
+            int64_t i = block->m0 + dit_part(size, tiles, t), rows = block->m0 + dit_part(size, tiles, t + 1) - i;
+            dit_pack_rows(g->a + i * g->a_row + (k0 + p) * g->a_k, g->a_row, g->a_k, smaller(k - p, STRETCH), (int)rows,
+                          block->a + (t - t0) * ROWS * k + p * ROWS);
+        }
+}
+
+static void multiply(const dit_gemm *g, const struct block *block, int64_t passes)
+{
+    int64_t size = block->m1 - block->m0, tiles = dit_divide_up(size, ROWS);
+    bool packs_a = across(g);
     for (int64_t pass = 0; pass < passes; pass++) {
         int64_t k0 = dit_part(g->k, passes, pass), k = dit_part(g->k, passes, pass + 1) - k0;
-        struct right right = right_of(g, n0, columns, k0, k, tiles == 1, panel);
-        for (int64_t i = 0; i < tiles; i++) {
-            int64_t row = m0 + dit_part(m1 - m0, tiles, i);
-            int rows = (int)(m0 + dit_part(m1 - m0, tiles, i + 1) - row);
-            dit_tile tile = dit_tiles[right.dtype][vectors - 1][rows - 1];
-            const float *a = g->a + row * g->a_row + k0 * g->a_k;
-            float *c = g->c + row * g->c_row + n0, *kept = partial ? partial + (row - m0) * COLUMNS : c;
-            int64_t kept_row = partial ? COLUMNS : g->c_row;
-            if (direct) {
-                tile(k, a, g->a_row, g->a_k, right.b, right.b_k, c, g->c_row);
-                continue;
+        struct right right = right_of(g, block->n0, block->n1, k0, k, tiles == 1, block->b);
+        int64_t step = right.step * (int64_t)dit_dtype_size(right.dtype);
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t i = block->m0 + dit_part(size, tiles, t);
+            int rows = (int)(block->m0 + dit_part(size, tiles, t + 1) - i);
+            if (packs_a && t % TILES_ACROSS == 0)
+                pack_tiles(g, block, tiles, t, smaller(t + TILES_ACROSS, tiles), k0, k);
+            const float *a = packs_a ? block->a + t % TILES_ACROSS * ROWS * k : g->a + i * g->a_row + k0 * g->a_k;
+            struct right panel = right;
+            for (int64_t n = block->n0; n < block->n1; n += COLUMNS) {
+                tile_of(g, block, pass, passes, i, rows, n, k, a, packs_a ? 1 : g->a_row, packs_a ? ROWS : g->a_k,
+                        panel);
+                panel.b = (const char *)panel.b + step;
             }
-            tile(k, a, g->a_row, g->a_k, right.b, right.b_k, t, COLUMNS);
-            if (pass > 0)
-                add(t, kept, kept_row, rows, columns);
-            if (pass < passes - 1)
-                store(t, kept, kept_row, rows, columns);
-            else
-                finish(g, row, rows, n0, columns, t);
         }
     }
 }
 
 // The same for few rows and a weight as it is stored.
-static void strip_of_dots(const dit_gemm *g, int64_t n0, int columns)
+static void multiply_dots(const dit_gemm *g, const struct block *block)
 {
     float t[FEW_ROWS * COLUMNS];
-    const char *b = (const char *)g->b + n0 * g->b_col * (int64_t)dit_dtype_size(g->b_dtype);
-    dit_gemm_dots(g->b_dtype, (int)g->m, columns, g->k, g->a, g->a_row, b, g->b_col, t);
-    finish(g, 0, (int)g->m, n0, columns, t);
+    for (int64_t n = block->n0; n < block->n1; n += COLUMNS) {
+        int columns = (int)smaller(block->n1 - n, COLUMNS);
+        const char *b = (const char *)g->b + n * g->b_col * (int64_t)dit_dtype_size(g->b_dtype);
+        dit_gemm_dots(g->b_dtype, (int)g->m, columns, g->k, g->a, g->a_row, b, g->b_col, t);
+        finish(g, 0, (int)g->m, n, columns, t);
+    }
 }
 
 void dit_gemm_run(const dit_gemm *product, int64_t count, dit_gemm_at at, const void *context, void *workspace)
 {
     if (product->m == 0 || product->n == 0 || count == 0)
         return;
-    struct cut cut = cut_of(product, count);
-    int64_t panel_size = panel_floats(product, &cut), partial_size = partial_floats(product, &cut);
-    int64_t each = cut.panels * cut.parts;
-    bool dots = uses_dots(product);
+    struct cut cut = cut_of(product, dit_divide_up((int64_t)BLOCKS_A_THREAD * dit_cpu_threads(), count));
+    struct sizes sizes = sizes_of(product, &cut);
+    int64_t each = cut.row_parts * cut.panel_parts;
     double flops = 2.0 * (double)product->m * (double)product->n * (double)product->k * (double)count;
 #pragma omp parallel num_threads(dit_cpu_threads()) if (flops > SERIAL_FLOPS)
     {
-        float *panel = (float *)workspace + (panel_size + partial_size) * omp_get_thread_num();
+        float *scratch = (float *)workspace + (sizes.a + sizes.b + sizes.partial) * omp_get_thread_num();
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < each * count; i++) {
             dit_gemm g = *product;
             if (at)
                 at(context, i / each, &g);
-            int64_t n0 = i % each / cut.parts * COLUMNS, part = i % each % cut.parts;
-            int columns = (int)(g.n - n0 < COLUMNS ? g.n - n0 : COLUMNS);
-            if (dots)
-                strip_of_dots(&g, n0, columns);
+            // Blocks that follow each other share panels of B, which come from memory when they are a weight's.
+            int64_t panels = i % each / cut.row_parts, rows = i % each % cut.row_parts;
+            struct block block = {
+                .m0 = dit_part(g.m, cut.row_parts, rows),
+                .m1 = dit_part(g.m, cut.row_parts, rows + 1),
+                .n0 = dit_part(cut.panels, cut.panel_parts, panels) * COLUMNS,
+                .n1 = smaller(dit_part(cut.panels, cut.panel_parts, panels + 1) * COLUMNS, g.n),
+                .a = scratch,
+                .b = scratch + sizes.a,
+                .partial = sizes.partial ? scratch + sizes.a + sizes.b : NULL,
+            };
+            if (uses_dots(&g))
+                multiply_dots(&g, &block);
             else
-                strip(&g, cut.passes, dit_part(g.m, cut.parts, part), dit_part(g.m, cut.parts, part + 1), n0, columns,
-                      panel, partial_size ? panel + panel_size : NULL);
+                multiply(&g, &block, cut.passes);
         }
     }
 }

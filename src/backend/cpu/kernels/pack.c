@@ -87,14 +87,21 @@ void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int
             to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
 }
 
+// A constant count of bytes becomes a few moves.
+VEC_INLINE void pack_side_by_side(const float *a, int64_t a_k, int64_t k, int rows, float *panel)
+{
+    for (int64_t p = 0; p < k; p++)
+        memcpy(panel + p * DIT_TILE_ROWS, a + p * a_k, (size_t)rows * sizeof(float));
+}
+
 void dit_pack_rows(const float *a, int64_t a_row, int64_t a_k, int64_t k, int rows, float *panel)
 {
-    if (a_row == 1 && rows == DIT_TILE_ROWS) {
+    if (a_row == 1 && rows == DIT_TILE_ROWS)
+        pack_side_by_side(a, a_k, k, DIT_TILE_ROWS, panel);
+    else if (a_row == 1 && rows == DIT_TILE_ROWS - 1)
+        pack_side_by_side(a, a_k, k, DIT_TILE_ROWS - 1, panel);
+    else
         for (int64_t p = 0; p < k; p++)
-            memcpy(panel + p * DIT_TILE_ROWS, a + p * a_k, DIT_TILE_ROWS * sizeof(float));
-        return;
-    }
-    for (int64_t p = 0; p < k; p++)
-        for (int i = 0; i < rows; i++)
-            panel[p * DIT_TILE_ROWS + i] = a[i * a_row + p * a_k];
+            for (int i = 0; i < rows; i++)
+                panel[p * DIT_TILE_ROWS + i] = a[i * a_row + p * a_k];
 }
