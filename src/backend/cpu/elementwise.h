@@ -10,7 +10,29 @@
 // What one element costs next to an addition, to decide about threads.
 enum { DIT_CHEAP = 1, DIT_COSTLY = 4 };
 
+static inline bool dit_is_half(dit_dtype dtype)
+{
+    return dtype == DIT_F16 || dtype == DIT_BF16;
+}
+enum { DIT_HALVES = 1u << DIT_F16 | 1u << DIT_BF16 };
+
+// Runs a loop of floats over all elements, f16 and bf16 operands through f32.
+void DIT_CPU_SYMBOL(dit_run_halves)(const dit_op_call *call, int cost, dit_row_loop loop);
+static inline void dit_run_floats(const dit_op_call *call, int cost, dit_row_loop loop)
+{
+    bool halves = dit_is_half(call->out[0].dtype);
+    for (int i = 0; i < call->inputs; i++)
+        halves |= dit_is_half(call->in[i].dtype);
+    if (halves)
+        DIT_CPU_SYMBOL(dit_run_halves)(call, cost, loop);
+    else
+        dit_elementwise_run(call, cost, loop);
+}
+
 #define DIT_ELEMENT(T, row, k, i) (*(T *)((row)->at[k] + (i) * (row)->stride[k]))
+
+#define DIT_ELEMENTWISE_KERNEL(NAME, IN_PLACE)                                                                         \
+    DIT_KERNEL(NAME) = {.run = run, .layout = DIT_ANY_STRIDES, .native_floats = DIT_HALVES, .in_place = (IN_PLACE)}
 
 // One loop for rows of y = formula(x); `a` is what `context` points at, as `const A *`.
 #define DIT_UNARY_LOOP(NAME, A, formula)                                                                               \
@@ -75,18 +97,18 @@ enum { DIT_CHEAP = 1, DIT_COSTLY = 4 };
     DIT_UNARY_LOOP(loop, void, formula)                                                                                \
     static void run(const dit_op_call *call)                                                                           \
     {                                                                                                                  \
-        dit_elementwise_run(call, cost, loop);                                                                         \
+        dit_run_floats(call, cost, loop);                                                                              \
     }                                                                                                                  \
-    DIT_KERNEL(NAME) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 1};
+    DIT_ELEMENTWISE_KERNEL(NAME, 1);
 
 // The kernel of y = formula(a, b) on floats.
 #define DIT_BINARY_KERNEL(NAME, cost, formula)                                                                         \
     DIT_BINARY_LOOP(loop, float, float, formula)                                                                       \
     static void run(const dit_op_call *call)                                                                           \
     {                                                                                                                  \
-        dit_elementwise_run(call, cost, loop);                                                                         \
+        dit_run_floats(call, cost, loop);                                                                              \
     }                                                                                                                  \
-    DIT_KERNEL(NAME) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 3};
+    DIT_ELEMENTWISE_KERNEL(NAME, 3);
 
 // The same on floats, i32 (type I32) and i64 (type I64). Unsigned types make integers wrap around.
 #define DIT_ARITHMETIC_KERNEL(NAME, I32, I64, float_formula, integer_formula)                                          \
@@ -95,10 +117,12 @@ enum { DIT_CHEAP = 1, DIT_COSTLY = 4 };
     DIT_BINARY_LOOP(loop_i64, I64, I64, integer_formula)                                                               \
     static void run(const dit_op_call *call)                                                                           \
     {                                                                                                                  \
-        dit_dtype dtype = call->in[0].dtype;                                                                           \
-        dit_elementwise_run(call, DIT_CHEAP, dtype == DIT_I32 ? loop_i32 : dtype == DIT_I64 ? loop_i64 : loop_f32);    \
+        if (call->in[0].dtype == DIT_I32 || call->in[0].dtype == DIT_I64)                                              \
+            dit_elementwise_run(call, DIT_CHEAP, call->in[0].dtype == DIT_I32 ? loop_i32 : loop_i64);                  \
+        else                                                                                                           \
+            dit_run_floats(call, DIT_CHEAP, loop_f32);                                                                 \
     }                                                                                                                  \
-    DIT_KERNEL(NAME) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 3};
+    DIT_ELEMENTWISE_KERNEL(NAME, 3);
 
 // A bool result from two floats, or from two of one integer type or two bools.
 #define DIT_COMPARISON_KERNEL(NAME, formula)                                                                           \
@@ -108,13 +132,14 @@ enum { DIT_CHEAP = 1, DIT_COSTLY = 4 };
     DIT_BINARY_LOOP(loop_u8, uint8_t, uint8_t, formula)                                                                \
     static void run(const dit_op_call *call)                                                                           \
     {                                                                                                                  \
-        static const dit_row_loop loops[DIT_DTYPES] = {[DIT_F32] = loop_f32,                                           \
-                                                       [DIT_I32] = loop_i32,                                           \
-                                                       [DIT_I64] = loop_i64,                                           \
-                                                       [DIT_U8] = loop_u8,                                             \
-                                                       [DIT_BOOL] = loop_u8};                                          \
-        dit_elementwise_run(call, DIT_CHEAP, loops[call->in[0].dtype]);                                                \
+        static const dit_row_loop loops[DIT_DTYPES] = {                                                                \
+            [DIT_I32] = loop_i32, [DIT_I64] = loop_i64, [DIT_U8] = loop_u8, [DIT_BOOL] = loop_u8};                     \
+        dit_row_loop loop = loops[call->in[0].dtype];                                                                  \
+        if (loop)                                                                                                      \
+            dit_elementwise_run(call, DIT_CHEAP, loop);                                                                \
+        else                                                                                                           \
+            dit_run_floats(call, DIT_CHEAP, loop_f32);                                                                 \
     }                                                                                                                  \
-    DIT_KERNEL(NAME) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 3};
+    DIT_ELEMENTWISE_KERNEL(NAME, 3);
 
 #endif

@@ -75,4 +75,21 @@ static inline void dit_round_f16(uint16_t *y, const float *x, int64_t n)
         y[k] = dit_round_f16_bits(x[k]);
 }
 
+// By dtype, f16 or bf16.
+static inline void dit_widen(dit_dtype dtype, float *y, const uint16_t *x, int64_t n)
+{
+    if (dtype == DIT_F16)
+        dit_widen_f16(y, x, n);
+    else
+        dit_widen_bf16(y, x, n);
+}
+
+static inline void dit_round(dit_dtype dtype, uint16_t *y, const float *x, int64_t n)
+{
+    if (dtype == DIT_F16)
+        dit_round_f16(y, x, n);
+    else
+        dit_round_bf16(y, x, n);
+}
+
 #endif

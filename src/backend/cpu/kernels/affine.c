@@ -5,7 +5,7 @@ DIT_UNARY_LOOP(loop, struct dit_affine_attributes, x * a->scale + a->shift)
 
 static void run(const dit_op_call *call)
 {
-    dit_elementwise_run(call, DIT_CHEAP, loop);
+    dit_run_floats(call, DIT_CHEAP, loop);
 }
 
-DIT_KERNEL(affine) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 1};
+DIT_ELEMENTWISE_KERNEL(affine, 1);

@@ -88,31 +88,10 @@ static const dit_row_loop loops[DIT_DTYPES][DIT_DTYPES] = {
     [DIT_U8] = LOOPS(u8),   [DIT_BOOL] = LOOPS(bool),
 };
 
-static bool is_half(dit_dtype dtype)
-{
-    return dtype == DIT_F16 || dtype == DIT_BF16;
-}
-
-static void widen(dit_dtype from, float *y, const uint16_t *x, int64_t n)
-{
-    if (from == DIT_F16)
-        dit_widen_f16(y, x, n);
-    else
-        dit_widen_bf16(y, x, n);
-}
-
-static void round_to(dit_dtype to, uint16_t *y, const float *x, int64_t n)
-{
-    if (to == DIT_F16)
-        dit_round_f16(y, x, n);
-    else
-        dit_round_bf16(y, x, n);
-}
-
 // Widens `n` elements of dtype `from` into `run`; `gathered` has room for as many.
 static void run_in_f32(dit_dtype from, const char *x, int64_t stride, int64_t n, float *run, uint16_t *gathered)
 {
-    if (!is_half(from)) {
+    if (!dit_is_half(from)) {
         dit_row row = {n, {(char *)run, (char *)(uintptr_t)x}, {sizeof(float), stride}};
         loops[from][DIT_F32](&row, NULL);
         return;
@@ -123,18 +102,18 @@ static void run_in_f32(dit_dtype from, const char *x, int64_t stride, int64_t n,
             gathered[i] = *(const uint16_t *)(const void *)(x + i * stride);
         halves = gathered;
     }
-    widen(from, run, halves, n);
+    dit_widen(from, run, halves, n);
 }
 
 static void put_run(dit_dtype to, char *y, int64_t stride, int64_t n, const float *run, uint16_t *rounded)
 {
-    if (!is_half(to)) {
+    if (!dit_is_half(to)) {
         dit_row row = {n, {y, (char *)(uintptr_t)run}, {stride, sizeof(float)}};
         loops[DIT_F32][to](&row, NULL);
     } else if (stride == sizeof(uint16_t)) {
-        round_to(to, (uint16_t *)(void *)y, run, n);
+        dit_round(to, (uint16_t *)(void *)y, run, n);
     } else {
-        round_to(to, rounded, run, n);
+        dit_round(to, rounded, run, n);
         for (int64_t i = 0; i < n; i++)
             *(uint16_t *)(void *)(y + i * stride) = rounded[i];
     }
@@ -169,7 +148,7 @@ static void run(const dit_op_call *call)
     dit_dtype from = call->in[0].dtype, to = call->out[0].dtype;
     const dit_view *operand[] = {&call->out[0], &call->in[0]};
     dit_nest nest = dit_nest_of(&call->out[0].shape, operand, 2, true);
-    if (is_half(from) || is_half(to))
+    if (dit_is_half(from) || dit_is_half(to))
         dit_nest_run(&nest, DIT_CHEAP, half_loop, call);
     else
         dit_nest_run(&nest, DIT_CHEAP, loops[from][to], NULL);
@@ -178,6 +157,6 @@ static void run(const dit_op_call *call)
 DIT_KERNEL(cast) = {
     .run = run,
     .layout = DIT_ANY_STRIDES,
-    .native_floats = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16,
+    .native_floats = DIT_HALVES,
     .in_place = 1,
 };

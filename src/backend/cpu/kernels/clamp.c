@@ -11,7 +11,7 @@ DIT_UNARY_LOOP(loop, struct dit_clamp_attributes, clamped(x, a->low, a->high))
 
 static void run(const dit_op_call *call)
 {
-    dit_elementwise_run(call, DIT_CHEAP, loop);
+    dit_run_floats(call, DIT_CHEAP, loop);
 }
 
-DIT_KERNEL(clamp) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 1};
+DIT_ELEMENTWISE_KERNEL(clamp, 1);

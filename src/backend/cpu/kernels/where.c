@@ -1,4 +1,4 @@
-// backend/cpu/kernels/where.c: y = condition ? a : b, for elements of one, four or eight bytes.
+// backend/cpu/kernels/where.c: y = condition ? a : b, for elements of one, four or eight bytes; f16 and bf16 as f32.
 #include "backend/cpu/elementwise.h"
 
 #define WHERE_LOOP(NAME, T)                                                                                            \
@@ -31,7 +31,10 @@ WHERE_LOOP(loop_8, uint64_t)
 static void run(const dit_op_call *call)
 {
     size_t size = dit_dtype_size(call->out[0].dtype);
-    dit_elementwise_run(call, DIT_CHEAP, size == 1 ? loop_1 : size == 4 ? loop_4 : loop_8);
+    if (dit_dtype_is_float(call->out[0].dtype))
+        dit_run_floats(call, DIT_CHEAP, loop_4);
+    else
+        dit_elementwise_run(call, DIT_CHEAP, size == 1 ? loop_1 : size == 4 ? loop_4 : loop_8);
 }
 
-DIT_KERNEL(where) = {.run = run, .layout = DIT_ANY_STRIDES, .in_place = 7};
+DIT_ELEMENTWISE_KERNEL(where, 7);
