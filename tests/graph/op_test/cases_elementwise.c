@@ -38,9 +38,7 @@
 
 #define BACKWARD(NAME)                                                                                                 \
     CASE(NAME, INPUTS(FLOATS(5, 7), FLOATS(5, 7))), CASE(NAME, INPUTS(FLOATS(), FLOATS())),                            \
-        CASE_WITH((.tolerance = 2.5e-6f, .why = "1 - tanh(u)^2 and its like cancel where the curve is nearly flat"),   \
-                  NAME, INPUTS(FLOATS(130, 259), WIDE(130, 259))),                                                     \
-        PERF(NAME, INPUTS(FLOATS(2048, 4608), WIDE(2048, 4608)))
+        CASE(NAME, INPUTS(FLOATS(130, 259), WIDE(130, 259))), PERF(NAME, INPUTS(FLOATS(2048, 4608), WIDE(2048, 4608)))
 
 static const op_case cases[] = {
     ARITHMETIC(add, FLOATS),
@@ -68,7 +66,7 @@ static const op_case cases[] = {
     UNARY(abs, APART),
     UNARY(square, FLOATS),
     UNARY(exp, FLOATS),
-    CASE_WITH((.tolerance = 2e-6f, .why = "vexp is right to 1.1 units in the last place"), exp, INPUTS(WIDE(301))),
+    CASE(exp, INPUTS(WIDE(301))),
     UNARY(log, POSITIVE),
     UNARY(sqrt, POSITIVE),
     UNARY(rsqrt, POSITIVE),
