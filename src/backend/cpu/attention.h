@@ -8,8 +8,8 @@
 #include "backend/cpu/vec.h"
 #include <math.h>
 
-#define DIT_LOG2_E 0x1.715476p+0f
-#define DIT_LN_2 0x1.62e43p-1f
+#define DIT_LOG2_E 0x1.71547652b82fep+0 // log2(e)
+#define DIT_LN_2 0x1.62e42fefa39efp-1   // log(2)
 
 // One operand (B, T, heads, D), D contiguous.
 typedef struct dit_heads {
@@ -99,7 +99,7 @@ static inline void dit_pack_keys(const dit_attention_call *a, int64_t b, int64_t
                                  float *panels)
 {
     dit_pack_transposed(&a->k, b, kv_head, t, count, a->D, panels);
-    float factor = a->scale * DIT_LOG2_E;
+    float factor = (float)((double)a->scale * DIT_LOG2_E);
     int64_t floats = dit_padded(count) * a->D;
 #pragma omp simd
     for (int64_t i = 0; i < floats; i++)
@@ -125,10 +125,10 @@ static inline void dit_mask_row(const dit_attention_call *a, int64_t at, int64_t
         if (step == 1) {
 #pragma omp simd
             for (int64_t j = 0; j < keys; j++)
-                s[j] += bias[j] * DIT_LOG2_E;
+                s[j] += bias[j] * (float)DIT_LOG2_E;
         } else {
             for (int64_t j = 0; j < keys; j++)
-                s[j] += bias[j * step] * DIT_LOG2_E;
+                s[j] += bias[j * step] * (float)DIT_LOG2_E;
         }
     }
 }

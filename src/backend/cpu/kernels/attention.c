@@ -98,7 +98,7 @@ static void conclude(const dit_attention_call *a, const struct scratch *s, int64
         float factor = shut ? 0 : 1 / sum;
         for (int64_t c = 0; c < a->D; c++)
             to[c] = shut ? 0 : to[c] * factor;
-        lse[i] = shut ? -INFINITY : s->largest[i] * DIT_LN_2 + logf(sum);
+        lse[i] = shut ? -INFINITY : (float)((double)s->largest[i] * DIT_LN_2 + log((double)sum));
     }
 }
 
