@@ -4,7 +4,7 @@
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "media/png.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/grid.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +23,7 @@ enum {
     NUM,
     PREVIEW,
     LATENTS,
+    GRID,
     OUTPUT,
     INTERACTIVE,
     JSON
@@ -47,6 +48,8 @@ static const struct option options[] = {
              .help = "pictures: 3 writes out-1.png, out-2.png, out-3.png"},
     [PREVIEW] = {"preview", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "none",
                  .help = "show the picture in the terminal every N steps"},
+    [GRID] = {"grid", OPTION_TEXTS, .value = "TEXT",
+              .help = "a prompt of one picture that holds several; give it for each"},
     [LATENTS] = {"latents", OPTION_PATH, .value = "FILE",
                  .help = "also write what the decoder is given, as safetensors"},
     [OUTPUT] = {"output", OPTION_PATH, 'o', .value = "FILE", .unset = "out.png", .help = "PNG to write"},
@@ -151,6 +154,26 @@ static dit_status draw(struct session *s, const dit_request *r, const char *outp
     return error->status;
 }
 
+// All prompts of --grid in one picture, each drawn with the next seed.
+static dit_status draw_grid(struct session *s, const dit_request *r, dit_error *error)
+{
+    const struct option_value *prompts = &s->call->option[GRID];
+    const dit_grid grid = {.prompts = prompts->texts, .count = (int)prompts->count, .gap = 4, .seed = r->seed};
+    char text[32];
+    dit_image image = {0};
+    snprintf(text, sizeof text, "%llu", (unsigned long long)r->seed);
+    const dit_text_pair texts[] = {{"seed", text}, {"model", s->model_name}};
+    if (!dit_draw_grid(s->model, &grid, s->call->watch, &image, error) &&
+        !dit_png_save(s->output, &image, texts, 2, error)) {
+        if (terminal_is_interactive(STDERR_FILENO) && !s->call->quiet)
+            terminal_picture(STDERR_FILENO, &image, 0);
+        say(s->call, "%s  seeds %llu to %llu", s->output, (unsigned long long)r->seed,
+            (unsigned long long)(r->seed + prompts->count - 1));
+    }
+    dit_image_free(&image);
+    return error->status;
+}
+
 static dit_request request_of(const struct option_value *o)
 {
     dit_request r = dit_request_default();
@@ -205,7 +228,7 @@ static dit_status run(const struct call *call, dit_error *error)
     struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
     const dit_request r = request_of(o);
     double start = seconds_now();
-    if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given)
+    if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
     if (check_output_path(s.output, "--output", 0, error) ||
         (o[LATENTS].given && check_output_path(o[LATENTS].text, "--latents", 0, error)) ||
@@ -216,6 +239,8 @@ static dit_status run(const struct call *call, dit_error *error)
     s.load_seconds = seconds_now() - start;
     if (o[INTERACTIVE].given)
         converse(&s, &r, error);
+    else if (o[GRID].given)
+        draw_grid(&s, &r, error);
     else
         draw(&s, &r, s.output, error);
     dit_model_close(s.model);

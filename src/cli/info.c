@@ -3,13 +3,17 @@
 #include "cli/format.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "models/probe.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TENSORS, JSON };
+enum { TENSORS, PLAN, INPUTS, GRAD, JSON };
 static const struct option options[] = {
+    [PLAN] = {"plan", OPTION_FLAG, .help = "print the plan of one run: kernels, fused groups, memory (needs --inputs)"},
+    [INPUTS] = {"inputs", OPTION_PATH, .value = "FILE", .help = "arguments of that run, as `dit forward` takes them"},
+    [GRAD] = {"grad", OPTION_FLAG, .help = "the plan of `dit grad`"},
     [TENSORS] = {"tensors", OPTION_FLAG, .help = "list every tensor with its type and shape"},
     [JSON] = {"json", OPTION_FLAG, .help = "print everything as one JSON object"},
     {0},
@@ -247,9 +251,25 @@ static void print_pipeline(json_t *facts, bool with_tensors)
     }
 }
 
+// How one run of a network would go: needs its weights' formats and its arguments' shapes, and runs nothing.
+static dit_status print_plan(const struct call *call, dit_error *error)
+{
+    const struct option_value *o = call->option;
+    const dit_probe_options options_of = {.dtype = DIT_F32, .gradient = o[GRAD].given};
+    dit_probe probe = {0};
+    if (!o[INPUTS].given)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--plan: a plan is for certain shapes; give --inputs FILE");
+    if (!dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error))
+        dit_plan_print(probe.plan, stdout);
+    dit_probe_close(&probe);
+    return error->status;
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
     const char *path = call->operand[0];
+    if (call->option[PLAN].given)
+        return print_plan(call, error);
     json_t *index = NULL, *facts = NULL;
     if (is_folder(path) && read_json(path, "model_index.json", &index, error))
         goto done;
