@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { WIDTH = 100 };
+static const double BOUNDLESS = 1e9; // a bound of which nobody needs to know
 
 void help_overview(FILE *out)
 {
@@ -56,7 +57,9 @@ void help_describe_option(char *text, size_t size, const struct option *o)
         NOTE("; may be repeated");
     if (o->kind == OPTION_TEXT && o->choices)
         NOTE("; one of %s", o->choices);
-    if ((o->kind == OPTION_INT || o->kind == OPTION_FLOAT) && (o->min != 0 || o->max != 0))
+    if ((o->kind == OPTION_INT || o->kind == OPTION_FLOAT) && o->max >= BOUNDLESS)
+        NOTE("; at least %.15g", o->min);
+    else if ((o->kind == OPTION_INT || o->kind == OPTION_FLOAT) && (o->min != 0 || o->max != 0))
         NOTE("; %.15g to %.15g", o->min, o->max);
     if (o->preset || o->unset)
         NOTE("; default: %s", o->preset ? o->preset : o->unset);
@@ -89,8 +92,12 @@ void help_command(FILE *out, const struct command *command)
         if (o->required)
             fprintf(out, " --%s %s", o->name, o->value);
     fprintf(out, " [OPTIONS]\n\n");
-    if (command->details)
-        fprintf(out, "%s\n\n", command->details);
+    if (command->details) {
+        int length = (int)strlen(command->details);
+        while (length > 0 && command->details[length - 1] == '\n')
+            length--;
+        fprintf(out, "%.*s\n\n", length, command->details);
+    }
     for (const struct option *o = command->options; o && o->name; o++)
         print_option(out, o);
     for (const struct option *o = GLOBAL_OPTIONS; o->name; o++)
