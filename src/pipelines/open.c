@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PIPELINE(name) extern const dit_pipeline_class dit_pipeline_class_##name;
 #include "pipelines/pipelines.def"
@@ -52,22 +51,14 @@ static dit_status open_parts(dit_model *m, dit_error *error)
     return m->class->open(m, error);
 }
 
-// The model that comes with the program: DIT_MODEL, or the installed one, or the repository's.
-static const char *default_folder(void)
-{
-    const char *named = getenv("DIT_MODEL");
-    if (named && *named)
-        return named;
-    return access(DIT_INSTALLED_MODEL "/model_index.json", R_OK) ? DIT_SOURCE_MODEL : DIT_INSTALLED_MODEL;
-}
-
 dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
 {
     dit_error own = {0};
     dit_error *e = error ? error : &own;
     *model = calloc(1, sizeof **model);
+    char default_path[4096];
     if (!path)
-        path = default_folder();
+        path = dit_default_model(default_path, sizeof default_path);
     if (!*model || !((*model)->folder = strdup(path)))
         dit_fail(e, DIT_NO_MEMORY, "%s: no memory to open the model", path);
     else
