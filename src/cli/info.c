@@ -1,20 +1,22 @@
 // cli/info.c: `dit info`: what is in a weights file or in a folder of a published model.
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/probe_options.h"
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "models/probe.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TENSORS, PLAN, INPUTS, GRAD, JSON };
+enum { TENSORS, PLAN, INPUTS, GRAD, METHOD, DTYPE, JSON };
 static const struct option options[] = {
-    [PLAN] = {"plan", OPTION_FLAG, .help = "print the plan of one run: kernels, fused groups, memory (needs --inputs)"},
-    [INPUTS] = {"inputs", OPTION_PATH, .value = "FILE", .help = "arguments of that run, as `dit forward` takes them"},
-    [GRAD] = {"grad", OPTION_FLAG, .help = "the plan of `dit grad`"},
     [TENSORS] = {"tensors", OPTION_FLAG, .help = "list every tensor with its type and shape"},
+    [PLAN] = {"plan", OPTION_FLAG, .help = "instead print how the network of DIR runs on --inputs, step by step"},
+    [INPUTS] = {"inputs", OPTION_PATH, .value = "FILE", .help = "arguments as `dit forward` takes them, for --plan"},
+    [GRAD] = {"grad", OPTION_FLAG, .help = "forward and backward, as `dit grad` runs it, for --plan"},
+    [METHOD] = PROBE_METHOD,
+    [DTYPE] = PROBE_DTYPE,
     [JSON] = {"json", OPTION_FLAG, .help = "print everything as one JSON object"},
     {0},
 };
@@ -251,25 +253,50 @@ static void print_pipeline(json_t *facts, bool with_tensors)
     }
 }
 
-// How one run of a network would go: needs its weights' formats and its arguments' shapes, and runs nothing.
-static dit_status print_plan(const struct call *call, dit_error *error)
+// ---- The plan
+
+static void print_plan(const dit_plan *plan, bool as_json)
+{
+    dit_plan_figures f = dit_plan_figures_of(plan);
+    if (as_json)
+        printf("{\"nodes\":%d,\"steps\":%d,\"fused\":%d,\"folded\":%d,\"arena_bytes\":%zu,\"replaced_bytes\":%zu,"
+               "\"prepared_bytes\":%zu,\"flop\":%.0f}\n",
+               f.nodes, f.steps, f.fused, f.folded, f.arena_bytes, f.replaced_bytes, f.prepared_bytes, f.flops);
+    else
+        dit_plan_print(plan, stdout);
+}
+
+static dit_status show_plan(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
-    const dit_probe_options options_of = {.dtype = DIT_F32, .gradient = o[GRAD].given};
+    const dit_probe_options options_of = {
+        .method = probe_method(&o[METHOD]), .dtype = probe_dtype(&o[DTYPE]), .gradient = o[GRAD].given};
     dit_probe probe = {0};
     if (!o[INPUTS].given)
-        return dit_fail(error, DIT_BAD_ARGUMENT, "--plan: a plan is for certain shapes; give --inputs FILE");
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--plan needs --inputs FILE: a plan is made for given shapes");
     if (!dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error))
-        dit_plan_print(probe.plan, stdout);
+        print_plan(probe.plan, o[JSON].given);
     dit_probe_close(&probe);
     return error->status;
 }
 
+static dit_status check_plan_options(const struct option_value *o, dit_error *error)
+{
+    static const int only_with_plan[] = {INPUTS, GRAD, METHOD, DTYPE};
+    for (size_t i = 0; !o[PLAN].given && i < sizeof only_with_plan / sizeof *only_with_plan; i++)
+        if (o[only_with_plan[i]].given)
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--%s is of use with --plan only",
+                            options[only_with_plan[i]].name);
+    return DIT_OK;
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
-    const char *path = call->operand[0];
+    if (check_plan_options(call->option, error))
+        return error->status;
     if (call->option[PLAN].given)
-        return print_plan(call, error);
+        return show_plan(call, error);
+    const char *path = call->operand[0];
     json_t *index = NULL, *facts = NULL;
     if (is_folder(path) && read_json(path, "model_index.json", &index, error))
         goto done;
@@ -296,6 +323,8 @@ static const char *const examples[] = {
     "the components of a published pipeline",
     "dit info transformer/ --json | jq .parameters",
     "one figure, for a script",
+    "dit info DiT-XL-2-256/transformer --plan --inputs in.safetensors",
+    "which kernels run, what was fused, and how much memory they take",
     NULL,
 };
 
