@@ -204,8 +204,10 @@ static dit_status draw_prompt(void *context, const struct interactive_settings *
     r.height = settings->height;
     r.steps = settings->steps;
     r.guidance_scale = settings->guidance_scale;
-    if (numbered(output, sizeof output, s->output, ++s->drawn, 2, error))
-        return error->status;
+    do { // pictures of earlier sessions stay
+        if (numbered(output, sizeof output, s->output, ++s->drawn, 2, error))
+            return error->status;
+    } while (access(output, F_OK) == 0);
     return draw(s, &r, output, error);
 }
 

@@ -59,3 +59,24 @@ zeros() {
     tensors "$1" "{${header#,}}"
     truncate -s "+$(($2 << 26))" "$1"
 }
+
+# tiny_model FOLDER: trains a model of text on four pictures for two steps; enough to draw 8x8 pixels.
+tiny_model() {
+    local i
+    mkdir -p set
+    for i in 0 1 2 3; do
+        cp "$source_root/tests/fixtures/pictures/rgb-8.png" "set/$i.png"
+        echo "{\"file_name\": \"$i.png\", \"text\": \"number $i\"}"
+    done >set/metadata.jsonl
+    cat >tiny.yaml <<'Y'
+model: {class: TextDiTTransformer2DModel, layers: 1, text_layers: 1, heads: 2, width: 32, patch: 4, text_length: 8,
+        vocabulary: 260}
+data: {set: set, size: 8, channels: 3}
+objective: {kind: flow, predict: velocity}
+train: {steps: 2, batch: 2, lr: 1e-3, seed: 1}
+samples: {steps: 3, guidance_scale: 2.0, ema: -1, prompts: [number 1]}
+Y
+    "$dit" train tiny.yaml --out run --quiet || fail "the tiny model cannot be trained"
+    mv run/model "$1"
+    rm -r run set tiny.yaml
+}

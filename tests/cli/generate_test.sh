@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# dit generate: pictures by seed, what is stored in them, the interactive prompt, refusals, Ctrl-C.
+source "$(dirname "$0")/common.sh"
+tiny_model model
+export DIT_MODEL=$work/model
+
+# ---- Seeds, numbers, latents
+accept generate --prompt 'number 1' --seed 3 -o a.png
+accept generate --prompt='number 1' --seed=3 --output=b.png --model model
+cmp a.png b.png || fail "the same seed draws another picture"
+accept generate -p 'number 1' -s 4 -ob.png
+cmp -s a.png b.png && fail "another seed draws the same picture"
+accept generate -p 'number 1' -s 3 -o b.png --threads 1
+cmp a.png b.png || fail "the number of threads changes the picture"
+for text in parameters 'Seed: 3' 'Steps: 3' 'number 1'; do
+    grep -qaF "$text" a.png || fail "the PNG does not hold \"$text\""
+done
+accept generate -p 'ein Äpfel ✓' --num 3 -o many.png --latents many.safetensors --json --seed 18446744073709551615
+grep -q '"seed": 18446744073709551615' <<<"$output" || fail "seed in: $output"
+[ "$(echo many*.png)" = 'many-1.png many-2.png many-3.png' ] || fail "three pictures: $(ls)"
+accept info many.safetensors --json
+grep -q '"name":"latents","dtype":"F32","shape":\[3,3,8,8\]' <<<"$output" || fail "latents: $output"
+seeds=$("$dit" generate -p x --json -o x.png -q)$("$dit" generate -p x --json -o x.png -q)
+[ "$(grep -o '"seed": [0-9]*' <<<"$seeds" | sort -u | wc -l)" -eq 2 ] || fail "no seed given, twice the same: $seeds"
+rm -f ./*.png ./*.safetensors
+
+# ---- Bad usage
+refuse 2 '--prompt' generate
+refuse 2 '--prompt: say what to draw|--prompt.*value' generate --prompt
+refuse 2 '--prompt is not UTF-8' generate --prompt $'caf\xe9'
+refuse 2 '--prompt is not UTF-8' generate --prompt $'\xed\xa0\x80'
+refuse 2 '--negative-prompt is not UTF-8' generate -p x --negative-prompt $'\xff'
+refuse 2 '--prompt is given twice' generate --prompt a --prompt b
+refuse 2 '--steps must be between 1' generate -p x --steps 0
+refuse 2 '--steps' generate -p x --steps -5
+refuse 2 '--steps needs a whole number' generate -p x --steps 2.5
+refuse 2 '--guidance-scale needs a number, not "nan"' generate -p x --guidance-scale nan
+refuse 2 '--guidance-scale: 1e999 is too large' generate -p x --guidance-scale 1e999
+refuse 2 '--guidance-scale needs a number, not "inf"' generate -p x --guidance-scale inf
+refuse 2 '--guidance-scale needs a number, not "0x10"' generate -p x --guidance-scale 0x10
+refuse 2 '--guidance-scale must be between' generate -p x --guidance-scale -1
+refuse 2 '--seed needs a whole number' generate -p x --seed -1
+refuse 2 '--seed: 18446744073709551616 does not fit' generate -p x --seed 18446744073709551616
+refuse 2 '--width must be between' generate -p x --width 0
+refuse 2 '--height must be between' generate -p x --height 99999999
+refuse 2 '--width: this model draws 8x8 pixels' generate -p x --width 16
+refuse 2 '--num must be between' generate -p x --num 0
+refuse 2 '--class: this model draws from text' generate -p x --class 3
+refuse 2 'did you mean --guidance-scale' generate -p x --guidance-scal 3
+refuse 2 'did you mean --prompt' generate --promt x
+refuse 2 'what to do with "red"' generate red apple
+refuse 2 '--output needs a file name' generate -p x -o ''
+refuse 2 '--output.*is a folder' generate -p x -o .
+refuse 1 '--output nowhere/x.png' generate -p x -o nowhere/x.png
+refuse 1 '--latents nowhere/x' generate -p x --latents nowhere/x
+refuse 1 'missing/model_index.json' generate -p x --model missing
+
+# ---- Damaged models
+damaged() { # what it is about, FILE, CONTENT
+    rm -rf broken
+    cp -r model broken
+    printf '%s' "$3" >"broken/$2"
+    refuse 1 "$1" generate -p x --model broken
+}
+damaged 'model_index.json' model_index.json '{'
+damaged 'model_index.json.*OtherPipeline' model_index.json '{"_class_name": "OtherPipeline"}'
+damaged 'model_index.json' model_index.json '{"_class_name": true}'
+damaged 'config.json' transformer/config.json '{}'
+damaged 'config.json' transformer/config.json '[]'
+damaged 'scheduler_config.json' scheduler/scheduler_config.json 'null'
+damaged 'scheduler_config.json' scheduler/scheduler_config.json '{"_class_name": "NoScheduler"}'
+damaged 'tokenizer.json' tokenizer/tokenizer.json '{"model": 1}'
+damaged 'diffusion_pytorch_model.safetensors' transformer/diffusion_pytorch_model.safetensors 'x'
+rm -rf broken
+cp -r model broken
+truncate -s -8 broken/transformer/diffusion_pytorch_model.safetensors
+refuse 1 'diffusion_pytorch_model.safetensors' generate -p x --model broken
+rm -r broken
+
+# ---- The interactive prompt, without a terminal
+printf '%s\n' 'number 1' '!seed 3' '!steps 2' 'number 2' '' '!show' '!quit' 'not drawn' >lines
+"$dit" generate -i --seed 3 <lines >shown 2>said || fail "interactive: $(cat said)"
+[ "$(echo out-*.png)" = 'out-1.png out-2.png out-3.png' ] || fail "three prompts: $(ls)"
+cmp out-2.png out-3.png || fail "an empty line draws another picture"
+grep -q '^seed 3$' shown && grep -q '^steps 2$' shown || fail "!show: $(cat shown)"
+printf 'number 3\n' | "$dit" generate -i --seed 3 >shown 2>said || fail "interactive again: $(cat said)"
+[ -e out-4.png ] || fail "an earlier picture was overwritten: $(ls)"
+rm -f ./*.png shown said lines
+for line in '!seed' '!seed -1' '!seed 1x' '!size 0' '!size 8x' '!size 8x8x8' '!size 99999' '!steps 0' '!steps ten' \
+    '!guidance nan' '!guidance -2' '!stps 3' '!' $'caf\xe9' $'!negative \xff'; do
+    rc=0
+    printf '%s\n' "$line" | "$dit" generate -i >shown 2>said || rc=$?
+    [ $rc -eq 2 ] || fail "interactive \"$line\": exit code $rc: $(cat said)"
+    [ "$(grep -c . said)" -eq 1 ] && grep -q '^dit: ' said || fail "interactive \"$line\": $(cat said)"
+done
+[ -z "$(ls ./*.png 2>/dev/null)" ] || fail "pictures of refused lines: $(ls)"
+rm -f shown said
+
+# ---- The interactive prompt on a terminal: a prompt, the arrow that recalls it, the end
+if command -v script >/dev/null; then
+    (sleep 1; printf 'number 1\r'; sleep 1; printf '\033[A\r'; sleep 1; printf '\004') |
+        HOME=$work XDG_STATE_HOME=$work/state TERM=xterm script -qec "'$dit' generate -i --seed 5" /dev/null >typed ||
+        fail "interactive on a terminal: $(cat -v typed)"
+    cmp out-1.png out-2.png || fail "the arrow did not recall the prompt: $(cat -v typed)"
+    grep -q 'number' state/dit/history || fail "no history: $(cat state/dit/history)"
+    grep -q '!help lists the commands' typed || fail "no greeting: $(cat -v typed)"
+    rm -rf state typed ./*.png
+fi
+
+# ---- Ctrl-C while it draws
+"$dit" generate -p x --steps 10000 --num 100 -o late.png --latents late.safetensors 2>said &
+program=$!
+sleep 0.7
+kill -INT $program
+rc=0
+wait $program || rc=$?
+[ $rc -eq 130 ] && grep -q '^dit: stopped during sample' said || fail "Ctrl-C: exit code $rc: $(cat said)"
+[ -z "$(find . -name 'late*' -o -name '.dit-*')" ] || fail "Ctrl-C left $(ls -A)"
