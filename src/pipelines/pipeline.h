@@ -53,8 +53,8 @@ struct dit_pipeline_class {
     dit_status (*fill)(const dit_model *model, const dit_job *job, dit_plan *plan, dit_error *error);
 };
 
-// The folder of the model that comes with the library: what the environment's DIT_MODEL names, the installed one, or the
-// repository's. `path` is room for it.
+// The folder of the model that comes with the library: what the environment's DIT_MODEL names, the installed one, or
+// the repository's. `path` is room for it.
 const char *dit_default_model(char *path, size_t size);
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.

@@ -2,7 +2,8 @@
 //
 // What is read: byte-level BPE ("model": "BPE", "pre_tokenizer": "ByteLevel" with GPT-2's rule), the normalizers NFC,
 // NFD, NFKC, NFKD, Lowercase and Strip, alone or in a Sequence, added tokens, and a TemplateProcessing of tokens before
-// and after the text. The ids are those of that library, as far as both know the characters (utf8proc 2.8: Unicode 15). What is not known is refused, never skipped.
+// and after the text. The ids are those of that library, as far as both know the characters (utf8proc 2.8: Unicode 15).
+// What is not known is refused, never skipped.
 #ifndef DIT_TEXT_TOKENIZER_H
 #define DIT_TEXT_TOKENIZER_H
 

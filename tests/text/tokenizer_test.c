@@ -127,8 +127,7 @@ static void learning_stops_where_it_is_told(void **state)
         dit_error error = {0};
         int size;
         dit_bpe_learner *learner = dit_bpe_learner_new();
-        for (int k = 0; k < 3;
-             k++) // " cat" three times: three merges; " fishe" once: five more
+        for (int k = 0; k < 3; k++) // " cat" three times: three merges; " fishe" once: five more
             assert_int_equal(dit_bpe_learner_add(learner, "cat", 3, &error), DIT_OK);
         assert_int_equal(dit_bpe_learner_add(learner, "FISHE", 5, &error), DIT_OK);
         dit_bpe_learner_save(learner, scratch_path(&s, "t.json"), cases[i].size, cases[i].least, &size, &error);
