@@ -9,8 +9,8 @@
 typedef struct dit_gemm dit_gemm;
 
 // Writes rows k0 to k0 + k of columns n0 to n0 + columns of B as a panel, as dit_pack_panel does: for a B that is
-// nowhere in memory, such as the patches under a convolution.
-typedef void (*dit_gemm_pack)(const void *context, int64_t k0, int64_t k, int64_t n0, int columns, float *panel);
+// nowhere in memory, such as the patches under a convolution. `b` and `pack_context` of the product are its own.
+typedef void (*dit_gemm_pack)(const dit_gemm *product, int64_t k0, int64_t k, int64_t n0, int columns, float *panel);
 
 // One product. Strides count elements and may be anything, 0 and negative included. What is NULL is left out.
 struct dit_gemm {
@@ -21,7 +21,7 @@ struct dit_gemm {
     const void *b;        // (k, n)
     int64_t b_row, b_col; // from one k to the next, from one n to the next
     const void *b_panels; // b as dit_gemm_prepare arranged it; b is not looked at then
-    dit_gemm_pack pack;   // makes b's panels; b and b_panels are not looked at then
+    dit_gemm_pack pack;   // makes the panels
     const void *pack_context;
     float *c; // (m, n), columns side by side
     int64_t c_row;

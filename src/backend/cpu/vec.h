@@ -47,6 +47,25 @@ VEC_INLINE vec vec_splat(float x)
     return x - (vec){0};
 }
 
+// Lanes from <= lane < to of the register at x, zero elsewhere; memory outside them is not touched.
+VEC_INLINE vec vec_load_part(const float *x, int64_t from, int64_t to)
+{
+    from = from < 0 ? 0 : from;
+    to = to > DIT_LANES ? DIT_LANES : to;
+    if (from >= to)
+        return (vec){0};
+    if (to - from == DIT_LANES)
+        return vec_load(x);
+#if defined DIT_ISA_avx512
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << to) - (1u << from)), x);
+#else
+    float part[DIT_LANES] = {0};
+    for (int64_t i = from; i < to; i++)
+        part[i] = x[i];
+    return vec_load(part);
+#endif
+}
+
 VEC_INLINE vec vec_load_bf16(const uint16_t *x)
 {
     // The compilers' own conversion takes twice the instructions.

@@ -198,7 +198,7 @@ static struct right right_of(const dit_gemm *g, int64_t n0, int64_t n1, int64_t 
             int columns = (int)smaller(n1 - n, COLUMNS);
             float *panel = panels + (n - n0) * k + p * COLUMNS;
             if (g->pack)
-                g->pack(g->pack_context, k0, k, n, columns, panel);
+                g->pack(g, k0, k, n, columns, panel);
             else
                 dit_pack_panel(g->b_dtype, b + (p * g->b_row + (n - n0) * g->b_col) * size, g->b_row, g->b_col,
                                smaller(k - p, stretch), columns, panel);
