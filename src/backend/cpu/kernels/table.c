@@ -1,7 +1,7 @@
 // backend/cpu/kernels/table.c: the kernels of one instruction set by op number, made from backend/ops.def.
 #include "backend/cpu/isa.h"
 
-#define OP(name, parameters, ...) extern const dit_kernel DIT_CPU_SYMBOL(dit_kernel_##name) __attribute__((weak));
+#define OP(name, parameters, ...) extern const dit_kernel DIT_CPU_SYMBOL(dit_kernel_##name);
 #define VIEW_OP(name, parameters, ...)
 #include "backend/ops.def"
 
