@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/export.h"
 #include "train/log.h"
+#include "train/start.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -162,6 +163,8 @@ static dit_status open_state(struct trainer *t, dit_error *error)
     t->saved = t->optimizer.steps;
     if (found)
         say(t, "going on from step %lld in %s", (long long)t->saved, t->folder);
+    else if (t->recipe->model.start && dit_start_from(t->recipe->model.start, t->config_text, &t->optimizer, error))
+        return error->status;
     return dit_log_open(&t->log, t->folder, t->saved, error);
 }
 
