@@ -18,23 +18,26 @@ static bool is_dropped(const dit_recipe *r, uint64_t position)
     return (double)dit_counter_uniform(r->train.seed, dit_stream(DIT_STREAM_DROP, 0), position) < r->data.drop;
 }
 
-static void fill_condition(dit_step *step, const dit_step_shape *shape, const dit_recipe *r, const dit_sample *sample,
-                           uint64_t position, int64_t row, const dit_text_condition *text, int classes)
+static dit_status fill_condition(dit_step *step, const dit_step_shape *shape, const dit_recipe *r,
+                                 const dit_sample *sample, uint64_t position, int64_t row,
+                                 const dit_text_condition *text, int classes, dit_error *error)
 {
     bool dropped = is_dropped(r, position);
     if (!text) {
         step->labels[row] = dropped ? classes : sample->label;
-        return;
+        return DIT_OK;
     }
     char caption[DIT_CAPTION_ROOM] = "";
     if (!dropped)
         dit_caption_draw(sample, r->data.keywords, r->train.seed, position, caption);
-    dit_text_condition_encode(text, caption, step->ids + row * shape->text_length,
-                              step->text_mask + row * shape->text_length);
+    if (dit_text_condition_encode(text, caption, step->ids + row * shape->text_length,
+                                  step->text_mask + row * shape->text_length, error))
+        dit_error_locate(error, sample->name);
+    return error->status;
 }
 
-void dit_batch_fill(dit_step *step, const dit_step_shape *shape, const dit_recipe *r, const dit_dataset *set,
-                    const dit_batch *batch, const dit_text_condition *text, int classes)
+dit_status dit_batch_fill(dit_step *step, const dit_step_shape *shape, const dit_recipe *r, const dit_dataset *set,
+                          const dit_batch *batch, const dit_text_condition *text, int classes, dit_error *error)
 {
     int64_t picture = shape->channels * shape->height * shape->width;
     memcpy(step->pixels, batch->pictures, (size_t)(batch->count * picture) * sizeof *step->pixels);
@@ -46,6 +49,10 @@ void dit_batch_fill(dit_step *step, const dit_step_shape *shape, const dit_recip
         draw_noise(r->train.seed, position, step->noise + i * picture, picture);
         dit_objective_coefficients(&r->objective, time, step->coefficients + i * DIT_COEFFICIENTS);
         step->timestep[i] = (float)dit_objective_timestep(&r->objective, time);
-        fill_condition(step, shape, r, &sample, position, i, text, classes);
+        dit_error own = {0};
+        if (fill_condition(step, shape, r, &sample, position, i, text, classes, &own))
+#pragma omp critical
+            dit_fail(error, own.status, "%s", own.message);
     }
+    return error->status;
 }

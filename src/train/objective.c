@@ -28,7 +28,7 @@ dit_status dit_objective_prepare(dit_objective *o, dit_error *error)
     double product = 1;
     for (int t = 0; t < o->steps; t++) {
         double beta = o->beta_start + (o->beta_end - o->beta_start) * (o->steps > 1 ? t / (o->steps - 1.0) : 0);
-        o->signal_square[t] = (float)(product *= 1 - beta);
+        o->signal_square[t] = product *= 1 - beta;
     }
     return DIT_OK;
 }
@@ -74,7 +74,7 @@ static void posterior(const dit_objective *o, int t, float *row)
     double abar = o->signal_square[t], before = t ? o->signal_square[t - 1] : 1, beta = 1 - abar / before;
     double variance = beta * (1 - before) / (1 - abar);
     if (t == 0 && o->steps > 1) // zero at the first step: the second one's is used, as the public code does
-        variance = (1 - (double)o->signal_square[1] / abar) * (1 - abar) / (1 - o->signal_square[1]);
+        variance = (1 - o->signal_square[1] / abar) * (1 - abar) / (1 - o->signal_square[1]);
     row[DIT_LOG_VARIANCE_LOW] = (float)log(variance);
     row[DIT_LOG_VARIANCE_HIGH] = (float)log(beta);
     row[DIT_POSTERIOR_SAMPLE] = (float)(beta * sqrt(before) / (1 - abar));

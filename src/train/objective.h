@@ -28,7 +28,7 @@ typedef struct dit_objective {
     double least_time;  // ... t no less than this (Li and He 2025, arXiv 2511.13720)
     int steps;          // of a diffusion
     double beta_start, beta_end; // linear betas of a diffusion
-    float *signal_square;        // [steps] abar, by dit_objective_prepare; free with dit_objective_release
+    double *signal_square;       // [steps] abar, by dit_objective_prepare; free with dit_objective_release
 } dit_objective;
 
 // Checks the choices against each other and makes the table. The error names the key of the recipe.

@@ -39,18 +39,33 @@ static dit_status learn(const dit_dataset *set, const char *path, int vocabulary
     return error->status;
 }
 
-// Captions are drawn in threads that cannot fail: every text is encoded once beforehand.
-static dit_status check_texts(const dit_text_condition *t, const dit_dataset *set, dit_error *error)
+// A model that starts from a trained one speaks its vocabulary: the tokenizer beside the transformer at `start`.
+static dit_status adopt(const char *start, const char *path, dit_error *error)
+{
+    char from[4096], *bytes = NULL;
+    size_t size;
+    if ((size_t)snprintf(from, sizeof from, "%s/../tokenizer/tokenizer.json", start) >= sizeof from)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", start);
+    if (!dit_file_read(from, 64 << 20, &bytes, &size, error))
+        dit_atomic_file_save(path, bytes, size, error);
+    free(bytes);
+    return error->status;
+}
+
+static dit_status make_vocabulary(const dit_dataset *set, const char *path, const dit_recipe *r, dit_error *error)
+{
+    return r->model.start ? adopt(r->model.start, path, error) : learn(set, path, r->model.vocabulary, error);
+}
+
+// The tokens that the tokenizer puts around every text must leave room for one.
+static dit_status check_length(const dit_text_condition *t, dit_error *error)
 {
     int64_t *ids = malloc(t->length * sizeof *ids);
     uint8_t *mask = malloc(t->length);
     if (!ids || !mask)
-        dit_fail(error, DIT_NO_MEMORY, "no memory to check the captions");
-    for (size_t i = 0; i < dit_dataset_count(set) && !error->status; i++) {
-        dit_sample sample = dit_dataset_sample(set, i);
-        if (sample.text && dit_encode_padded(t->tokenizer, sample.text, t->length, ids, mask, error))
-            dit_error_locate(error, sample.name);
-    }
+        dit_fail(error, DIT_NO_MEMORY, "no memory for texts of %zu tokens", t->length);
+    else if (dit_encode_padded(t->tokenizer, "", t->length, ids, mask, error))
+        dit_error_locate(error, "model.text_length");
     free(ids);
     free(mask);
     return error->status;
@@ -66,14 +81,13 @@ dit_status dit_text_condition_open(dit_text_condition **text, const dit_dataset 
     t->length = (size_t)recipe->model.text_length;
     if ((size_t)snprintf(t->path, sizeof t->path, "%s/tokenizer.json", folder) >= sizeof t->path)
         return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
-    if (access(t->path, F_OK) && learn(set, t->path, recipe->model.vocabulary, error))
-        return error->status;
-    if (dit_tokenizer_open(&t->tokenizer, t->path, error))
+    if ((access(t->path, F_OK) && make_vocabulary(set, t->path, recipe, error)) ||
+        dit_tokenizer_open(&t->tokenizer, t->path, error))
         return error->status;
     if (dit_tokenizer_size(t->tokenizer) > recipe->model.vocabulary)
         return dit_fail(error, DIT_BAD_FILE, "%s: has %d tokens, model.vocabulary is %d", t->path,
                         dit_tokenizer_size(t->tokenizer), recipe->model.vocabulary);
-    return check_texts(t, set, error);
+    return check_length(t, error);
 }
 
 void dit_text_condition_close(dit_text_condition *text)
@@ -83,15 +97,10 @@ void dit_text_condition_close(dit_text_condition *text)
     free(text);
 }
 
-void dit_text_condition_encode(const dit_text_condition *t, const char *caption, int64_t *ids, uint8_t *mask)
+dit_status dit_text_condition_encode(const dit_text_condition *t, const char *caption, int64_t *ids, uint8_t *mask,
+                                     dit_error *error)
 {
-    dit_error error = {0};
-    if (!dit_encode_padded(t->tokenizer, caption, t->length, ids, mask, &error))
-        return;
-    // Memory ran out for this caption: the sample counts as one without a caption.
-    memset(ids, 0, t->length * sizeof *ids);
-    memset(mask, 0, t->length);
-    mask[0] = 1;
+    return dit_encode_padded(t->tokenizer, caption, t->length, ids, mask, error);
 }
 
 dit_status dit_text_condition_save(const dit_text_condition *t, const char *model_folder, dit_error *error)

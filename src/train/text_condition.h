@@ -7,13 +7,16 @@
 
 typedef struct dit_text_condition dit_text_condition;
 
-// Opens FOLDER/tokenizer.json, or learns recipe->model.vocabulary tokens from the captions and keywords of the set and
-// writes it there first, so that a run keeps its vocabulary.
+// Opens FOLDER/tokenizer.json. When it is not there it is made first, so that a run keeps its vocabulary: that of the
+// model which recipe->model.start names, or recipe->model.vocabulary tokens learned from the captions and keywords of
+// the set.
 dit_status dit_text_condition_open(dit_text_condition **text, const dit_dataset *set, const char *folder,
                                    const dit_recipe *recipe, dit_error *error);
 void dit_text_condition_close(dit_text_condition *text); // may be NULL
-// One caption as ids and mask, both [text_length]: cut at the end or padded. Several threads may call this.
-void dit_text_condition_encode(const dit_text_condition *text, const char *caption, int64_t *ids, uint8_t *mask);
+// One caption as ids and mask, both [text_length]: cut at the end or padded. Several threads may call this. Fails with
+// DIT_BAD_ARGUMENT (not UTF-8) or DIT_NO_MEMORY.
+dit_status dit_text_condition_encode(const dit_text_condition *text, const char *caption, int64_t *ids, uint8_t *mask,
+                                     dit_error *error);
 // Writes MODEL_FOLDER/tokenizer/tokenizer.json.
 dit_status dit_text_condition_save(const dit_text_condition *text, const char *model_folder, dit_error *error);
 

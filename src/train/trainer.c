@@ -224,10 +224,9 @@ static dit_status run_batches(struct trainer *t, double *loss, dit_error *error)
     *loss = 0;
     for (int k = 0; k < accumulate; k++) {
         dit_batch batch;
-        if (dit_loader_next(t->loader, &batch, error))
-            return error->status;
-        dit_batch_fill(&t->step, &t->shape, t->recipe, t->set, &batch, t->text, t->classes);
-        if (dit_plan_run(t->step.plan, NULL, NULL, error))
+        if (dit_loader_next(t->loader, &batch, error) ||
+            dit_batch_fill(&t->step, &t->shape, t->recipe, t->set, &batch, t->text, t->classes, error) ||
+            dit_plan_run(t->step.plan, NULL, NULL, error))
             return error->status;
         *loss += (double)*t->step.loss / accumulate;
         if (t->sums)

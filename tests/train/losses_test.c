@@ -3,7 +3,8 @@
 //
 // A float64 run of the reference lies within 2e-6 of its float32 losses and within 3e-5 of the norms of weights and
 // averages; whole averages within 4e-6 of a tensor's largest value, but for proj_out_2.weight under a learned variance:
-// 2e-4. The bounds below leave a little more than that for two different orders of summation.
+// 2e-4. Adam divides a gradient by its own size, so an element whose gradient is a rounding error may go anywhere
+// within the learning rate: of each tensor two elements may lie within 2e-4 instead.
 #include "../io/support.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -14,7 +15,8 @@
 
 #define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/train/"
 enum { STEPS = 20, BATCH = 4, SIDE = 8, PICTURE = 3 * SIDE * SIDE, CLASSES = 4 };
-static const double LOSS_BOUND = 1e-5, NORM_BOUND = 1e-5, SUM_BOUND = 6e-5, AVERAGE_BOUND = 1e-5;
+enum { STRAYS = 2 };
+static const double LOSS_BOUND = 1e-5, NORM_BOUND = 2e-5, SUM_BOUND = 6e-5, AVERAGE_BOUND = 4e-6, STRAY_BOUND = 2e-4;
 
 // What is written down of the twenty steps.
 struct fixture {
@@ -228,16 +230,17 @@ static void compare_average(const struct run *r, const char *objective, struct w
         const float *wanted = tensor(file, item->name);
         if (strstr(item->name, "to_k.bias")) // its gradient is nothing but rounding
             continue;
-        double largest = 0, *record = &worst->average, ignored = 0;
-        double bound = AVERAGE_BOUND;
-        if (r->recipe.objective.learned_variance && !strcmp(item->name, "proj_out_2.weight")) {
-            bound = 4e-4;
-            record = &ignored;
-        }
+        double largest = 0;
+        int strays = 0;
         for (int64_t k = 0; k < item->count; k++)
             largest = fmax(largest, fabs((double)wanted[k]));
-        for (int64_t k = 0; k < item->count; k++)
-            compare("average", item->name, (double)item->ema[0][k], (double)wanted[k], largest, bound, record);
+        for (int64_t k = 0; k < item->count; k++) {
+            compare("average", item->name, (double)item->ema[0][k], (double)wanted[k], largest, STRAY_BOUND,
+                    &worst->average);
+            strays += fabs((double)item->ema[0][k] - (double)wanted[k]) > AVERAGE_BOUND * largest;
+        }
+        if (!(r->recipe.objective.learned_variance && !strcmp(item->name, "proj_out_2.weight")))
+            assert_in_range(strays, 0, STRAYS);
     }
     dit_safetensors_close(file);
 }
