@@ -36,6 +36,8 @@ dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t
 dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
 // With `name`: NAME.weight (C); NULL: no weight.
 dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
+// Over the channels of a group and all positions: x (B, C, ...), with NAME.weight and NAME.bias (C).
+dit_tensor nn_group_norm(dit_graph *g, const char *name, dit_tensor x, int groups, float eps);
 // x * (1 + scale) + shift.
 dit_tensor nn_modulate(dit_graph *g, dit_tensor x, dit_tensor shift, dit_tensor scale);
 // residual + gate * x.
@@ -71,6 +73,10 @@ dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor
 // Patches of an image, projected: (B, C, H, W) -> (B, T, width), rows first. NAME.weight (width, C, patch, patch),
 // NAME.bias (width). What does not fill a patch at the right and the bottom is left out, as a convolution would.
 dit_tensor nn_patch_embed_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width);
+// Convolution with a square kernel of odd side, padded by half of it: (B, C, H, W) -> (B, features, H / stride,
+// W / stride), rounded up. NAME.weight (features, C, kernel, kernel), uniform within 1 / sqrt(C kernel^2) at the start,
+// as PyTorch starts convolutions; NAME.bias (features).
+dit_tensor nn_conv_2d(dit_graph *g, const char *name, dit_tensor x, int64_t features, int kernel, int stride);
 // (B, rows * columns, patch * patch * channels) -> (B, channels, rows * patch, columns * patch), channels last in a
 // token.
 dit_tensor nn_unpatchify_2d(dit_graph *g, dit_tensor tokens, int patch, int64_t channels, int64_t rows,

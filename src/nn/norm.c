@@ -24,6 +24,17 @@ dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps)
     return y;
 }
 
+dit_tensor nn_group_norm(dit_graph *g, const char *name, dit_tensor x, int groups, float eps)
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name) {
+        dit_tensor weight = dit_parameter(g, "weight", DIT_SHAPE(dit_extent(g, x, 1)), DIT_INITIAL_ONES);
+        dit_tensor bias = dit_parameter(g, "bias", DIT_SHAPE(dit_extent(g, x, 1)), DIT_INITIAL_ZEROS);
+        y = dit_group_norm(g, x, weight, bias, groups, eps);
+    }
+    return y;
+}
+
 dit_tensor nn_modulate(dit_graph *g, dit_tensor x, dit_tensor shift, dit_tensor scale)
 {
     return dit_add(g, dit_mul(g, x, dit_affine(g, scale, 1, 1)), shift);

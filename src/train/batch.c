@@ -13,11 +13,21 @@ static void draw_noise(uint64_t seed, uint64_t position, float *noise, int64_t n
     dit_randn(&generator, noise, (size_t)n);
 }
 
+// Time and noise of one row; `picture` is its number of values.
+static void fill_noise(dit_step *step, const dit_recipe *r, uint64_t position, int64_t row, int64_t picture)
+{
+    double time = dit_objective_time(&r->objective, r->train.seed, position);
+    draw_noise(r->train.seed, position, step->noise + row * picture, picture);
+    dit_objective_coefficients(&r->objective, time, step->coefficients + row * DIT_COEFFICIENTS);
+    step->timestep[row] = (float)dit_objective_timestep(&r->objective, time);
+}
+
 static bool is_dropped(const dit_recipe *r, uint64_t position)
 {
     return (double)dit_counter_uniform(r->train.seed, dit_stream(DIT_STREAM_DROP, 0), position) < r->data.drop;
 }
 
+// The label, or the caption's ids.
 static dit_status fill_condition(dit_step *step, const dit_step_shape *shape, const dit_recipe *r,
                                  const dit_sample *sample, uint64_t position, int64_t row,
                                  const dit_text_condition *text, int classes, dit_error *error)
@@ -40,15 +50,14 @@ dit_status dit_batch_fill(dit_step *step, const dit_step_shape *shape, const dit
                           const dit_batch *batch, const dit_text_condition *text, int classes, dit_error *error)
 {
     int64_t picture = shape->channels * shape->height * shape->width;
+    bool is_noisy = step->noise != NULL;
     memcpy(step->pixels, batch->pictures, (size_t)(batch->count * picture) * sizeof *step->pixels);
 #pragma omp parallel for
     for (int64_t i = 0; i < batch->count; i++) {
         uint64_t position = batch->position + (uint64_t)i;
         dit_sample sample = dit_dataset_sample(set, batch->sample[i]);
-        double time = dit_objective_time(&r->objective, r->train.seed, position);
-        draw_noise(r->train.seed, position, step->noise + i * picture, picture);
-        dit_objective_coefficients(&r->objective, time, step->coefficients + i * DIT_COEFFICIENTS);
-        step->timestep[i] = (float)dit_objective_timestep(&r->objective, time);
+        if (is_noisy)
+            fill_noise(step, r, position, i, picture);
         dit_error own = {0};
         if (fill_condition(step, shape, r, &sample, position, i, text, classes, &own))
 #pragma omp critical

@@ -41,18 +41,43 @@ static char *text_dit_config(const dit_recipe *r, int classes)
                    r->model.layers, r->model.text_layers, r->model.patch, r->data.size, r->model.vocabulary);
 }
 
+static char *classifier_config(const dit_recipe *r, int classes)
+{
+    char channels[256] = "";
+    for (int i = 0; i < r->model.layers; i++) {
+        size_t n = strlen(channels);
+        snprintf(channels + n, sizeof channels - n, "%s%lld", i ? ", " : "", (long long)r->model.width << i);
+    }
+    return text_of("{\n  \"_class_name\": \"ImageClassifier\",\n  \"block_out_channels\": [%s],\n"
+                   "  \"in_channels\": %d,\n  \"layers_per_block\": 1,\n  \"norm_eps\": 1e-05,\n"
+                   "  \"norm_num_groups\": %d,\n  \"num_classes\": %d,\n  \"sample_size\": %d\n}\n",
+                   channels, r->data.channels, DIT_CLASSIFIER_GROUPS, classes, r->data.size);
+}
+
 static const dit_blueprint blueprints[] = {
     {"DiTTransformer2DModel", "DiTPipeline", false, dit_config},
     {"TextDiTTransformer2DModel", "TextDiTPipeline", true, text_dit_config},
+    {"ImageClassifier", NULL, false, classifier_config},
 };
 enum { BLUEPRINTS = sizeof blueprints / sizeof *blueprints };
+
+// Only classifiers are trained to classify, and they only so.
+static const dit_blueprint *check_kind(const dit_blueprint *b, const dit_recipe *r, dit_error *error)
+{
+    bool classifies = r->objective.process == DIT_CLASSIFICATION;
+    if (classifies == !b->pipeline)
+        return b;
+    dit_fail(error, DIT_BAD_FILE, "objective.kind: %s is trained by %s", b->class,
+             b->pipeline ? "diffusion or flow" : "classify");
+    return NULL;
+}
 
 const dit_blueprint *dit_blueprint_find(const dit_recipe *recipe, dit_error *error)
 {
     char known[200] = "";
     for (int i = 0; i < BLUEPRINTS; i++) {
         if (!strcmp(blueprints[i].class, recipe->model.class))
-            return &blueprints[i];
+            return check_kind(&blueprints[i], recipe, error);
         size_t n = strlen(known);
         snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", blueprints[i].class);
     }

@@ -80,27 +80,36 @@ static dit_status save_weights(const char *folder, const dit_recipe *r, const di
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to list the weights", folder);
     for (int i = 0; i < o->count; i++)
         items[i] = (dit_safetensors_item){o->items[i].name, w.dtype, o->items[i].shape, NULL};
-    snprintf(path, sizeof path, "%s/transformer/diffusion_pytorch_model.safetensors", folder);
+    snprintf(path, sizeof path, "%s/diffusion_pytorch_model.safetensors", folder);
     dit_safetensors_write(path, items, (size_t)o->count, &format, 1, produce, &w, error);
     free(items);
     free(w.buffer);
     return error->status;
 }
 
+// One network's folder.
+static dit_status save_network(const char *folder, const dit_recipe *recipe, const char *config_text,
+                               const dit_optimizer *optimizer, dit_error *error)
+{
+    if (!dit_make_folder(folder, error) && !save_text(folder, "config.json", config_text, error))
+        save_weights(folder, recipe, optimizer, error);
+    return error->status;
+}
+
 dit_status dit_export(const char *folder, const dit_recipe *recipe, const dit_blueprint *blueprint,
                       const char *config_text, const dit_optimizer *optimizer, dit_error *error)
 {
-    char path[4096];
+    char part[4096];
+    if (strlen(folder) > sizeof part - 100)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
+    if (!blueprint->pipeline)
+        return save_network(folder, recipe, config_text, optimizer, error);
     char *index = dit_blueprint_index(recipe, blueprint), *scheduler = dit_blueprint_scheduler(recipe);
-    if (strlen(folder) > sizeof path - 100)
-        dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
-    snprintf(path, sizeof path, "%s/scheduler", folder);
-    if (!error->status && !dit_make_folder(path, error))
+    snprintf(part, sizeof part, "%s/scheduler", folder);
+    if (!dit_make_folder(part, error))
         save_text(folder, "scheduler/scheduler_config.json", scheduler, error);
-    snprintf(path, sizeof path, "%s/transformer", folder);
-    if (!error->status && !dit_make_folder(path, error) &&
-        !save_text(folder, "transformer/config.json", config_text, error) &&
-        !save_weights(folder, recipe, optimizer, error))
+    snprintf(part, sizeof part, "%s/transformer", folder);
+    if (!error->status && !save_network(part, recipe, config_text, optimizer, error))
         save_text(folder, "model_index.json", index, error);
     free(index);
     free(scheduler);

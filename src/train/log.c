@@ -58,10 +58,12 @@ static const char *number(char text[32], double value)
 
 dit_status dit_log_write(dit_log *log, const dit_log_line *l, dit_error *error)
 {
-    char loss[32], norm[32], rate[32];
-    if (fprintf(log->file, "{\"step\": %lld, \"loss\": %s, \"grad_norm\": %s, \"lr\": %s, \"seconds\": %.4f}\n",
+    char loss[32], norm[32], rate[32], value[32], metric[128] = "";
+    if (l->metric)
+        snprintf(metric, sizeof metric, ", \"%s\": %s", l->metric, number(value, l->metric_value));
+    if (fprintf(log->file, "{\"step\": %lld, \"loss\": %s, \"grad_norm\": %s, \"lr\": %s%s, \"seconds\": %.4f}\n",
                 (long long)l->step, number(loss, l->loss), number(norm, l->gradient_norm), number(rate, l->rate),
-                l->seconds) < 0 ||
+                metric, l->seconds) < 0 ||
         fflush(log->file))
         return dit_fail_errno(error, errno, "%s", log->path);
     return DIT_OK;

@@ -8,6 +8,8 @@
 typedef struct dit_log_line {
     int64_t step; // counted from 1
     double loss, gradient_norm, rate, seconds;
+    const char *metric; // name of a further value, or NULL
+    double metric_value;
 } dit_log_line;
 
 typedef struct dit_log dit_log;

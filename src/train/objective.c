@@ -9,6 +9,13 @@
 
 dit_status dit_objective_prepare(dit_objective *o, dit_error *error)
 {
+    if (o->process == DIT_CLASSIFICATION && (o->learned_variance || o->min_snr_gamma > 0 || o->velocity_loss))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "objective.%s: a classifier predicts no noise and no sample",
+                        o->learned_variance    ? "learned_variance"
+                        : o->min_snr_gamma > 0 ? "min_snr_gamma"
+                                               : "velocity_loss");
+    if (o->process != DIT_CLASSIFICATION && o->label_smoothing > 0)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "objective.label_smoothing: is for a classifier");
     if (o->process == DIT_FLOW && o->learned_variance)
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective.learned_variance: a flow has no variance to learn");
     if (o->process == DIT_FLOW && o->min_snr_gamma > 0)
@@ -17,7 +24,7 @@ dit_status dit_objective_prepare(dit_objective *o, dit_error *error)
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective.velocity_loss: is for a flow that predicts the sample");
     if (o->process == DIT_FLOW && o->target == DIT_TARGET_NOISE)
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective.predict: a flow predicts velocity or sample");
-    if (o->process == DIT_FLOW)
+    if (o->process != DIT_DIFFUSION)
         return DIT_OK;
     if (o->steps < 1 || !(o->beta_start > 0 && o->beta_start <= o->beta_end && o->beta_end < 1))
         return dit_fail(error, DIT_BAD_ARGUMENT, "objective: %d steps with betas from %g to %g are no diffusion",

@@ -2,13 +2,14 @@
 //
 // A noisy sample is x_t = signal * x_0 + sigma * noise. Diffusion (Ho et al. 2020, arXiv 2006.11239): signal =
 // sqrt(abar_t), sigma = sqrt(1 - abar_t), t an integer. Flow matching (Lipman et al. 2022, arXiv 2210.02747; Liu et al.
-// 2022, arXiv 2209.03003): signal = 1 - t, sigma = t, t in (0, 1), and the network's timestep is 1000 t.
+// 2022, arXiv 2209.03003): signal = 1 - t, sigma = t, t in (0, 1), and the network's timestep is 1000 t. A classifier
+// has no such process: it sees pictures as they are.
 #ifndef DIT_TRAIN_OBJECTIVE_H
 #define DIT_TRAIN_OBJECTIVE_H
 
 #include "graph/graph.h"
 
-typedef enum dit_process { DIT_DIFFUSION, DIT_FLOW } dit_process;
+typedef enum dit_process { DIT_DIFFUSION, DIT_FLOW, DIT_CLASSIFICATION } dit_process;
 typedef enum dit_target {
     DIT_TARGET_NOISE,    // epsilon
     DIT_TARGET_SAMPLE,   // x_0
@@ -28,6 +29,7 @@ typedef struct dit_objective {
     double least_time;  // ... t no less than this (Li and He 2025, arXiv 2511.13720)
     int steps;          // of a diffusion
     double beta_start, beta_end; // linear betas of a diffusion
+    double label_smoothing;      // classification: the part of a label that is spread over all classes
     double *signal_square;       // [steps] abar, by dit_objective_prepare; free with dit_objective_release
 } dit_objective;
 

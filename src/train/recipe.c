@@ -21,6 +21,7 @@ struct objective_part {
     dit_target predict;
     dit_times times;
     double logit_mean, logit_std, min_snr_gamma, least_time, beta_start, beta_end;
+    double label_smoothing;
     bool learned_variance, velocity_loss;
     int steps;
 };
@@ -50,12 +51,12 @@ struct recipe_file {
 };
 
 static const char defaults[] =
-    "model: {text_layers: 2, text_length: 16, vocabulary: 2048, start: null}\n"
+    "model: {heads: 0, patch: 0, text_layers: 2, text_length: 16, vocabulary: 2048, start: null}\n"
     "data: {split: null, without: null, channels: 3, background: 255, flip: false, shift: 0, scale: 0, drop: 0.1,\n"
     "       keywords: 0}\n"
     "objective: {kind: diffusion, predict: default, times: uniform, logit_mean: 0, logit_std: 1, min_snr_gamma: 0,\n"
     "            least_time: 0.05, beta_start: 0.0001, beta_end: 0.02, learned_variance: false, velocity_loss: false,\n"
-    "            steps: 1000}\n"
+    "            label_smoothing: 0, steps: 1000}\n"
     "train: {accumulate: 1, lr: 1e-4, least_lr: 0, warmup: 0, schedule: constant, beta1: 0.9, beta2: 0.999, eps: "
     "1e-8,\n"
     "        weight_decay: 0, bias_weight_decay: 0, clip_norm: 1, ema: [0.9999], recompute: false, seed: 0,\n"
@@ -63,7 +64,8 @@ static const char defaults[] =
     "samples: {prompts: [], steps: 50, guidance_scale: 4, ema: 0, dtype: f32}\n";
 
 enum { THE_PROCESS_HAS_ONE = 100 }; // objective.predict: noise of a diffusion, velocity of a flow
-static const cyaml_strval_t processes[] = {{"diffusion", DIT_DIFFUSION}, {"flow", DIT_FLOW}};
+static const cyaml_strval_t processes[] = {
+    {"diffusion", DIT_DIFFUSION}, {"flow", DIT_FLOW}, {"classify", DIT_CLASSIFICATION}};
 static const cyaml_strval_t targets[] = {{"default", THE_PROCESS_HAS_ONE},
                                          {"noise", DIT_TARGET_NOISE},
                                          {"sample", DIT_TARGET_SAMPLE},
@@ -100,6 +102,7 @@ static const cyaml_schema_field_t objective_fields[] = {CHOICE(objective_part, k
                                                         NUMBER(objective_part, logit_mean),
                                                         NUMBER(objective_part, logit_std),
                                                         NUMBER(objective_part, min_snr_gamma),
+                                                        NUMBER(objective_part, label_smoothing),
                                                         NUMBER(objective_part, least_time),
                                                         NUMBER(objective_part, beta_start),
                                                         NUMBER(objective_part, beta_end),
@@ -148,9 +151,9 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
         double least, most;
     } ranges[] = {
         {"model.layers", 1, 1000},
-        {"model.heads", 1, 1024},
+        {"model.heads", 0, 1024},
         {"model.width", 4, 1 << 20},
-        {"model.patch", 1, 1024},
+        {"model.patch", 0, 1024},
         {"model.text_layers", 0, 1000},
         {"model.text_length", 1, 65536},
         {"model.vocabulary", 260, 1 << 24},
@@ -165,6 +168,7 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
         {"objective.logit_mean", -20, 20},
         {"objective.logit_std", 1e-3, 20},
         {"objective.min_snr_gamma", 0, 1e6},
+        {"objective.label_smoothing", 0, 1},
         {"objective.least_time", 1e-6, 1},
         {"objective.beta_start", 1e-12, 1},
         {"objective.beta_end", 1e-12, 1},
@@ -193,16 +197,41 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
     return DIT_OK;
 }
 
-// What keys say of each other.
-static dit_status check_together(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
+// Heads and patches: of transformers, which need them.
+static dit_status check_transformer(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
 {
     const struct model_part *m = &f->model;
+    if (m->heads < 1 || m->patch < 1)
+        return dit_yaml_fail(y, m->heads < 1 ? "model.heads" : "model.patch", error, "is missing, or 0");
     if (m->width % m->heads || m->width / m->heads % 4 || m->width / m->heads < 16)
         return dit_yaml_fail(y, "model.width", error,
                              "%d does not split into %d heads of 16 or more and a multiple of 4", m->width, m->heads);
     if (f->data.size % m->patch)
         return dit_yaml_fail(y, "data.size", error, "%d pixels do not split into patches of %d", f->data.size,
                              m->patch);
+    return DIT_OK;
+}
+
+static dit_status check_classifier(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
+{
+    const struct model_part *m = &f->model;
+    if (m->heads || m->patch)
+        return dit_yaml_fail(y, m->heads ? "model.heads" : "model.patch", error, "a classifier has none");
+    if (m->width % DIT_CLASSIFIER_GROUPS)
+        return dit_yaml_fail(y, "model.width", error, "%d channels are not normalised in %d equal groups", m->width,
+                             DIT_CLASSIFIER_GROUPS);
+    if (m->layers > 16 || f->data.size >> (m->layers - 1) < 1)
+        return dit_yaml_fail(y, "model.layers", error, "%d pixels are not halved %d times", f->data.size,
+                             m->layers - 1);
+    return DIT_OK;
+}
+
+// What keys say of each other.
+static dit_status check_together(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
+{
+    bool classifies = f->objective.kind == DIT_CLASSIFICATION;
+    if (classifies ? check_classifier(y, f, error) : check_transformer(y, f, error))
+        return error->status;
     if (f->data.channels == 2)
         return dit_yaml_fail(y, "data.channels", error, "a picture has 1 channel or 3");
     if (f->samples.ema >= (int)f->train.ema_count)
@@ -233,7 +262,7 @@ static void take_over(dit_recipe *r, struct recipe_file *f)
     r->data.flip = f->data.flip;
     r->data.shift = f->data.shift;
     r->data.scale = f->data.scale;
-    r->data.drop = f->data.drop;
+    r->data.drop = o->kind == DIT_CLASSIFICATION ? 0 : f->data.drop;
     r->data.keywords = f->data.keywords;
     r->objective = (dit_objective){.process = o->kind,
                                    .target = o->predict,
@@ -244,6 +273,7 @@ static void take_over(dit_recipe *r, struct recipe_file *f)
                                    .min_snr_gamma = o->min_snr_gamma,
                                    .velocity_loss = o->velocity_loss,
                                    .least_time = o->least_time,
+                                   .label_smoothing = o->label_smoothing,
                                    .steps = o->steps,
                                    .beta_start = o->beta_start,
                                    .beta_end = o->beta_end};

@@ -5,13 +5,15 @@
 #include "train/objective.h"
 #include "train/optimizer.h"
 
+enum { DIT_CLASSIFIER_GROUPS = 8 }; // of the norms of a new classifier
+
 typedef enum dit_rate_schedule { DIT_RATE_CONSTANT, DIT_RATE_COSINE, DIT_RATE_LINEAR } dit_rate_schedule;
 
 // Texts live as long as the recipe.
 typedef struct dit_recipe {
     struct {
-        const char *class; // a row of train/blueprint.c
-        int layers, heads, width, patch;
+        const char *class;                        // a row of train/blueprint.c
+        int layers, heads, width, patch;          // of a classifier: stages, 0, channels of the first stage, 0
         int text_layers, text_length, vocabulary; // of a model of text
         const char *start;                        // folder of a transformer whose weights it starts from, or NULL
     } model;
@@ -24,7 +26,7 @@ typedef struct dit_recipe {
         int background;      // grey under transparent pixels, 0 to 255
         bool flip;           // mirrored half of the time
         double shift, scale; // augmentation: largest shift in parts of the side, largest change of size in parts of it
-        double drop;         // probability that a sample loses its condition, for guidance
+        double drop;         // probability that a sample loses its condition, for guidance; 0 for a classifier
         double keywords;     // probability that a caption is made of keywords rather than of the text
     } data;
     dit_objective objective;

@@ -8,6 +8,7 @@
 #include "train/export.h"
 #include "train/log.h"
 #include "train/start.h"
+#include "train/task.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -114,7 +115,7 @@ static dit_status open_model(struct trainer *t, dit_error *error)
                                 .text_length = t->text ? r->model.text_length : 0,
                                 .recompute = r->train.recompute};
     if (t->class->configure(t->config, dit_json_root(t->json), error) ||
-        dit_step_create_weights(t->class, t->config, &t->shape, r->train.seed, t->weights, error) ||
+        dit_step_create_weights(t->class, t->config, &r->objective, &t->shape, r->train.seed, t->weights, error) ||
         dit_optimizer_open(&t->optimizer, t->weights, &r->train.optimizer, error))
         return error->status;
     return dit_step_open(&t->step, t->class, t->config, t->weights, &r->objective, &t->shape, &t->optimizer, error);
@@ -148,6 +149,10 @@ static void describe_run(const struct trainer *t, char text[256])
     snprintf(objective, sizeof objective, "%d %d %d %g %g %d %g %d %g %d %g %g %g %d", (int)o->process, (int)o->target,
              (int)o->times, o->logit_mean, o->logit_std, o->learned_variance, o->min_snr_gamma, o->velocity_loss,
              o->least_time, o->steps, o->beta_start, o->beta_end, r->data.drop, r->train.accumulate);
+    if (o->process == DIT_CLASSIFICATION) {
+        size_t n = strlen(objective);
+        snprintf(objective + n, sizeof objective - n, " %g", o->label_smoothing);
+    }
     snprintf(text, 256, "%s %016llx, objective %016llx, %.60s of %zu samples, batch %d, seed %llu", t->blueprint->class,
              (unsigned long long)dit_name_hash(t->config_text), (unsigned long long)dit_name_hash(objective),
              r->data.set, dit_dataset_count(t->set), r->train.batch, (unsigned long long)r->train.seed);
@@ -217,11 +222,11 @@ static void add_gradients(struct trainer *t, bool first)
     }
 }
 
-// The micro-batches of one step; *loss is their mean.
-static dit_status run_batches(struct trainer *t, double *loss, dit_error *error)
+// The micro-batches of one step; *loss and *metric are their means.
+static dit_status run_batches(struct trainer *t, double *loss, double *metric, dit_error *error)
 {
     int accumulate = t->recipe->train.accumulate;
-    *loss = 0;
+    *loss = *metric = 0;
     for (int k = 0; k < accumulate; k++) {
         dit_batch batch;
         if (dit_loader_next(t->loader, &batch, error) ||
@@ -229,6 +234,8 @@ static dit_status run_batches(struct trainer *t, double *loss, dit_error *error)
             dit_plan_run(t->step.plan, NULL, NULL, error))
             return error->status;
         *loss += (double)*t->step.loss / accumulate;
+        if (t->step.metric)
+            *metric += (double)*t->step.metric / accumulate;
         if (t->sums)
             add_gradients(t, k == 0);
     }
@@ -237,9 +244,9 @@ static dit_status run_batches(struct trainer *t, double *loss, dit_error *error)
 
 static dit_status take_step(struct trainer *t, dit_error *error)
 {
-    double start = seconds_now(), rate = dit_recipe_rate(t->recipe, t->optimizer.steps), loss;
+    double start = seconds_now(), rate = dit_recipe_rate(t->recipe, t->optimizer.steps), loss, metric;
     double scale = 1.0 / t->recipe->train.accumulate;
-    if (run_batches(t, &loss, error))
+    if (run_batches(t, &loss, &metric, error))
         return error->status;
     double norm = dit_optimizer_norm(&t->optimizer, scale);
     if (!isfinite(loss) || !isfinite(norm))
@@ -251,7 +258,13 @@ static dit_status take_step(struct trainer *t, dit_error *error)
             isnan(isfinite(loss) ? norm : loss) ? "NaN" : "infinite", (long long)t->saved);
     dit_optimizer_step(&t->optimizer, rate, scale, norm);
     t->smooth = t->smooth > 0 ? t->smooth + 0.02 * (loss - t->smooth) : loss;
-    const dit_log_line line = {t->optimizer.steps, loss, norm, rate, seconds_now() - start};
+    const dit_log_line line = {.step = t->optimizer.steps,
+                               .loss = loss,
+                               .gradient_norm = norm,
+                               .rate = rate,
+                               .seconds = seconds_now() - start,
+                               .metric = dit_task_of(&t->recipe->objective)->metric,
+                               .metric_value = metric};
     return dit_log_write(t->log, &line, error);
 }
 
@@ -275,7 +288,7 @@ static dit_status export_model(struct trainer *t, dit_error *error)
     if (dit_export(folder, t->recipe, t->blueprint, t->config_text, &t->optimizer, error) ||
         (t->text && dit_text_condition_save(t->text, folder, error)))
         return error->status;
-    if (!dit_log_draw_curve(t->folder, &own) && t->hooks && t->hooks->exported)
+    if (!dit_log_draw_curve(t->folder, &own) && t->blueprint->pipeline && t->hooks && t->hooks->exported)
         t->hooks->exported(t->hooks->context, folder, t->optimizer.steps, &own);
     if (own.status == DIT_CANCELLED)
         return dit_fail(error, DIT_CANCELLED, "%s", own.message);
