@@ -69,17 +69,35 @@ static float lse_of(const struct call *c, int64_t b, int64_t h, int64_t i)
     return c->lse[b * c->lse_stride[0] + h * c->lse_stride[1] + i * c->lse_stride[2]];
 }
 
+// a b + c, rounded as a tile's sums are.
+static inline float multiply_add(float a, float b, float c)
+{
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+// Sums in the order in which a tile sums dy . v, so that the two agree to the last bit, and cancel, where all of a
+// row's attention goes to one key. Rows side by side hide the latency of that order.
 static void find_deltas(const struct call *c, const struct task *t, float *delta)
 {
+    enum { TOGETHER = 8 };
     for (int64_t g = 0; g < c->a.group; g++)
-        for (int64_t i = t->i0; i < t->i1; i++) {
-            const float *dy = dit_heads_at(&c->dy, t->b, i, t->kv_head * c->a.group + g);
-            const float *y = dit_heads_at(&c->y, t->b, i, t->kv_head * c->a.group + g);
-            float sum = 0;
-#pragma omp simd reduction(+ : sum)
+        for (int64_t i = t->i0; i < t->i1; i += TOGETHER) {
+            int rows = t->i1 - i < TOGETHER ? (int)(t->i1 - i) : TOGETHER;
+            const float *dy[TOGETHER], *y[TOGETHER];
+            float sum[TOGETHER] = {0};
+            for (int r = 0; r < TOGETHER; r++) {
+                int64_t at = i + (r < rows ? r : 0);
+                dy[r] = dit_heads_at(&c->dy, t->b, at, t->kv_head * c->a.group + g);
+                y[r] = dit_heads_at(&c->y, t->b, at, t->kv_head * c->a.group + g);
+            }
             for (int64_t d = 0; d < c->a.D; d++)
-                sum += dy[d] * y[d];
-            delta[g * c->a.Tq + i] = sum;
+                for (int r = 0; r < TOGETHER; r++)
+                    sum[r] = multiply_add(dy[r][d], y[r][d], sum[r]);
+            memcpy(delta + g * c->a.Tq + i, sum, (size_t)rows * sizeof(float));
         }
 }
 
