@@ -41,23 +41,34 @@ const char *dit_dataset_path(const dit_dataset *set, const char *name)
     return dit_arena_printf(set->arena, "%s/%s", set->folder, name);
 }
 
-// Where a set called `name` is: a folder, or what tools/data/NAME made. NULL when it is nowhere or memory is out.
-static const char *find_folder(dit_arena *arena, const char *name)
+char *dit_dataset_locate(const char *name)
 {
     if (dit_is_folder(name))
-        return dit_arena_copy_text(arena, name);
+        return strdup(name);
     if (strchr(name, '/') || !*name || name[0] == '.')
         return NULL;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    const char *made = cache && *cache ? dit_arena_printf(arena, "%s/dit/data/%s", cache, name)
-                       : home          ? dit_arena_printf(arena, "%s/.cache/dit/data/%s", home, name)
-                                       : NULL;
-    return dit_is_folder(made) ? made : NULL;
+    bool has_cache = cache && *cache;
+    const char *parts[] = {has_cache ? cache : home, has_cache ? "" : "/.cache", "/dit/data/", name};
+    if (!parts[0])
+        return NULL;
+    size_t size = 1;
+    for (int i = 0; i < 4; i++)
+        size += strlen(parts[i]);
+    char *path = calloc(1, size);
+    for (int i = 0; i < 4 && path; i++)
+        strcat(path, parts[i]);
+    if (path && dit_is_folder(path))
+        return path;
+    free(path);
+    return NULL;
 }
 
 static dit_status read_set(dit_dataset *set, const char *path, const dit_dataset_options *options, dit_error *error)
 {
-    set->folder = find_folder(set->arena, path);
+    char *folder = dit_dataset_locate(path);
+    set->folder = folder ? dit_arena_copy_text(set->arena, folder) : NULL;
+    free(folder);
     if (!set->folder && dit_is_file(path))
         return dit_fail(error, DIT_NO_FILE, "%s: is a file; a training set is a folder", path);
     if (!set->folder)

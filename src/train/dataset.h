@@ -34,6 +34,10 @@ typedef struct dit_dataset_options {
 dit_status dit_dataset_open(dit_dataset **set, const char *path, const dit_dataset_options *options, dit_error *error);
 void dit_dataset_close(dit_dataset *set); // may be NULL
 
+// The folder meant by `path`, malloc'd: itself, or that of a set in the cache (${XDG_CACHE_HOME:-~/.cache}/dit/data).
+// NULL when there is none.
+char *dit_dataset_locate(const char *path);
+
 size_t dit_dataset_count(const dit_dataset *set); // samples, at least 1
 int dit_dataset_classes(const dit_dataset *set);  // 0 when the set has no labels
 const char *dit_dataset_class_name(const dit_dataset *set, int label);
