@@ -154,8 +154,11 @@ dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_meth
         if (a->required && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
             return dit_fail(error, DIT_BAD_FILE, "%s: %s is missing; %s needs it", file, a->name, c->class->name);
     c->class->method[method].describe(g, c->config, &in, out);
-    if (dit_graph_error(g)->status)
-        return dit_fail(error, dit_graph_error(g)->status, "%s: %s", c->folder, dit_graph_error(g)->message);
+    const dit_error *fault = dit_graph_error(g);
+    if (fault->status == DIT_BAD_ARGUMENT) // shapes that do not fit: the file is at fault
+        return dit_fail(error, DIT_BAD_FILE, "%s does not fit %s: %s", file, c->folder, fault->message);
+    if (fault->status)
+        return dit_fail(error, fault->status, "%s: %s", c->folder, fault->message);
     return DIT_OK;
 }
 

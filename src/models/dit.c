@@ -50,6 +50,15 @@ static dit_tensor embed(dit_graph *g, const dit_dit_config *c, dit_tensor latent
     return dit_cast(g, dit_add(g, positions, dit_cast(g, x, DIT_F32)), dtype);
 }
 
+// One value for each sample, or one for all of them.
+static void check_batch(dit_graph *g, const char *name, dit_tensor values, int64_t batch)
+{
+    int64_t count = dit_extent(g, values, 0);
+    if (count != 1 && count != batch)
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s has %lld values for %lld samples", name, (long long)count,
+                       (long long)batch);
+}
+
 dit_tensor dit_model_dit(dit_graph *g, const dit_dit_config *c, dit_tensor latents, dit_tensor timestep,
                          dit_tensor labels)
 {
@@ -62,6 +71,11 @@ dit_tensor dit_model_dit(dit_graph *g, const dit_dit_config *c, dit_tensor laten
         dit_graph_fail(g, DIT_BAD_ARGUMENT,
                        "hidden_states has %lld rows and %lld columns of patches; this model draws squares",
                        (long long)rows, (long long)columns);
+    check_batch(g, "timestep", timestep, dit_extent(g, latents, 0));
+    check_batch(g, "class_labels", labels, dit_extent(g, latents, 0));
+    if (dit_dtype_is_float(dit_dtype_of(g, labels)))
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "class_labels are %s; labels are integers",
+                       dit_dtype_name(dit_dtype_of(g, labels)));
     dit_tensor x = embed(g, c, latents, rows, columns), first = DIT_NONE;
     for (int i = 0; i < c->layers; i++)
         DIT_SCOPE (g, "transformer_blocks.%d", i) {

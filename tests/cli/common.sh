@@ -13,7 +13,7 @@ fail() {
     exit 1
 }
 
-# refuse CODE PATTERN ARGUMENTS...: the program exits with CODE, says what matches PATTERN (an extended regular
+# refuse CODE PATTERN ARGUMENTS...: the program exits with CODE (a shell pattern), says what matches PATTERN (an extended regular
 # expression) in at most three lines and 600 bytes without control characters, prints no result, and leaves the folder as
 # it was.
 refuse() {
@@ -22,7 +22,7 @@ refuse() {
     before=$(ls -lAR --time-style=+%s.%N .)
     "$dit" "$@" >"$build/refuse.$$.out" 2>"$build/refuse.$$.err" </dev/null || rc=$?
     local out="$build/refuse.$$.out" err="$build/refuse.$$.err"
-    [ "$rc" -eq "$code" ] || fail "dit $*: exit code $rc instead of $code: $(cat "$err")"
+    [[ $rc == $code ]] || fail "line ${BASH_LINENO[0]}: dit $*: exit code $rc instead of $code: $(cat "$err")"
     grep -qE -- "$pattern" "$err" || fail "dit $*: expected \"$pattern\", found: $(cat "$err")"
     [ "$(wc -l <"$err")" -le 3 ] || fail "dit $*: more than three lines: $(cat "$err")"
     [ "$(wc -c <"$err")" -le 600 ] || fail "dit $*: more than 600 bytes"

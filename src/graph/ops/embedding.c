@@ -44,5 +44,6 @@ const dit_op dit_op_embedding = {
 
 dit_tensor dit_embedding(dit_graph *g, dit_tensor table, dit_tensor ids)
 {
+    dit_input_indexes(g, ids, dit_extent(g, table, 0));
     return dit_apply(g, DIT_OP_embedding, (dit_tensor[]){table, ids}, 2, NULL);
 }
