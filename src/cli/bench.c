@@ -1,13 +1,16 @@
 // cli/bench.c: `dit bench`: how long one network takes, and how much memory.
 #include "cli/probe_options.h"
+#include "train/optimizer.h"
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
-enum { INPUTS, GRAD, ROUNDS, METHOD, DTYPE, OPS, JSON };
+enum { INPUTS, GRAD, OPTIMIZER, ROUNDS, METHOD, DTYPE, OPS, JSON };
 static const struct option options[] = {
     [INPUTS] = PROBE_INPUTS,
     [GRAD] = {"grad", OPTION_FLAG, .help = "forward and backward, as `dit grad`"},
+    [OPTIMIZER] = {"optimizer", OPTION_TEXT, .value = "NAME", .choices = "adamw",
+                   .help = "with --grad: also a step of the optimizer, in memory"},
     [ROUNDS] = {"rounds", OPTION_INT, .value = "N", .min = 1, .max = 100000, .preset = "5",
                 .help = "timed runs, after one warm-up"},
     [METHOD] = PROBE_METHOD,
@@ -39,14 +42,49 @@ static void print_ops(const dit_plan *plan, int rounds)
     }
 }
 
-static dit_status time_runs(const struct call *call, dit_probe *probe, double *seconds, int rounds, dit_error *error)
+// The network, and the optimizer that changes its weights after each run (no items: none does).
+struct subject {
+    dit_probe probe;
+    dit_optimizer optimizer;
+};
+
+static dit_status open_subject(const struct call *call, struct subject *s, dit_error *error)
 {
-    dit_status status = dit_probe_run(probe, probe_cancelled, (void *)call, error); // warm-up
+    const struct option_value *o = call->option;
+    const dit_probe_options options_of = {.method = probe_method(&o[METHOD]),
+                                          .dtype = probe_dtype(&o[DTYPE]),
+                                          .gradient = o[GRAD].given,
+                                          .own_weights = o[OPTIMIZER].given};
+    const dit_optimizer_options adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
+    if (o[OPTIMIZER].given && !o[GRAD].given)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--optimizer: a step needs gradients; give --grad too");
+    if (dit_probe_open(&s->probe, call->operand[0], o[INPUTS].text, &options_of, error) || !o[OPTIMIZER].given)
+        return error->status;
+    dit_status status = dit_optimizer_open(&s->optimizer, s->probe.component.weights, &adamw, error);
+    for (int i = 0; i < s->optimizer.count && !status; i++) {
+        dit_optimized *item = &s->optimizer.items[i];
+        if (!(item->gradient = dit_plan_output(s->probe.plan, item->name).data))
+            status = dit_fail(error, DIT_UNSUPPORTED, "--optimizer: %s has no gradient", item->name);
+    }
+    return status;
+}
+
+static dit_status run_once(const struct call *call, struct subject *s, dit_error *error)
+{
+    dit_status status = dit_probe_run(&s->probe, probe_cancelled, (void *)call, error);
+    if (!status && s->optimizer.count)
+        dit_optimizer_step(&s->optimizer, 1e-4, 1, 0);
+    return status;
+}
+
+static dit_status time_runs(const struct call *call, struct subject *s, double *seconds, int rounds, dit_error *error)
+{
+    dit_status status = run_once(call, s, error); // warm-up
     if (call->option[OPS].given)
-        dit_plan_time(probe->plan, true);
+        dit_plan_time(s->probe.plan, true);
     for (int i = 0; i < rounds && !status; i++) {
         double start = seconds_now();
-        status = dit_probe_run(probe, probe_cancelled, (void *)call, error);
+        status = run_once(call, s, error);
         seconds[i] = seconds_now() - start;
     }
     return status;
@@ -71,25 +109,22 @@ static void report(const struct call *call, const dit_probe *probe, double *seco
 
 static dit_status run(const struct call *call, dit_error *error)
 {
-    const struct option_value *o = call->option;
-    const dit_probe_options options_of = {
-        .method = probe_method(&o[METHOD]), .dtype = probe_dtype(&o[DTYPE]), .gradient = o[GRAD].given};
-    int rounds = (int)o[ROUNDS].integer;
-    dit_probe probe = {0};
+    int rounds = (int)call->option[ROUNDS].integer;
+    struct subject subject = {0};
     double *seconds = calloc((size_t)rounds, sizeof *seconds);
     if (!seconds)
         dit_fail(error, DIT_NO_MEMORY, "--rounds: no memory for %d times", rounds);
-    else if (!dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error) &&
-             !time_runs(call, &probe, seconds, rounds, error))
-        report(call, &probe, seconds, rounds);
-    dit_probe_close(&probe);
+    else if (!open_subject(call, &subject, error) && !time_runs(call, &subject, seconds, rounds, error))
+        report(call, &subject.probe, seconds, rounds);
+    dit_optimizer_close(&subject.optimizer);
+    dit_probe_close(&subject.probe);
     free(seconds);
     return error->status;
 }
 
 const struct command command_bench = {
     .name = "bench",
-    .summary = "time one network, forward or forward and backward",
+    .summary = "time one network: forward, gradients, or training steps",
     .operands = "DIR",
     .min_operands = 1,
     .max_operands = 1,
@@ -98,6 +133,8 @@ const struct command command_bench = {
         "DIR and the inputs are those of `dit forward`, and of `dit grad` with --grad. gflop counts products and\n"
         "convolutions. bench/ compares with other programs.\n",
     .examples = (const char *const[]){"dit bench transformer --inputs in.safetensors --rounds 10 --json",
-                                      "median and shortest time, GFLOP, peak memory", NULL},
+                                      "median and shortest time, GFLOP, peak memory",
+                                      "dit bench transformer --inputs in.safetensors --grad --optimizer adamw",
+                                      "a whole training step", NULL},
     .run = run,
 };

@@ -67,6 +67,27 @@ static dit_status describe(dit_probe *p, dit_graph *g, const dit_probe_options *
     return error->status;
 }
 
+// Puts copies in the place of the weights that the file lends.
+static dit_status own_weights(dit_component *c, dit_error *error)
+{
+    dit_weights *own = dit_weights_new();
+    if (!own)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory to copy the weights");
+    for (int i = 0; i < dit_weights_count(c->weights) && !error->status; i++) {
+        const dit_weight *w = dit_weights_at(c->weights, i);
+        dit_array copy;
+        if (dit_array_alloc(&copy, w->array.dtype, w->array.shape, error))
+            break;
+        memcpy(copy.data, w->array.data, dit_array_bytes(&copy));
+        dit_safetensors_release(c->file, &w->array);
+        dit_weights_add(own, w->name, copy, true, error);
+    }
+    dit_weights_free(error->status ? own : c->weights);
+    if (!error->status)
+        c->weights = own;
+    return error->status;
+}
+
 dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, const dit_probe_options *o,
                           dit_error *error)
 {
@@ -74,6 +95,8 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     if (o->gradient && o->dtype != DIT_F32)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype: gradients are computed in f32");
     if (dit_component_open(&p->component, folder, o->dtype, error) || dit_safetensors_open(&p->inputs, inputs, error))
+        return error->status;
+    if (o->own_weights && own_weights(&p->component, error))
         return error->status;
     dit_graph *g = dit_graph_new(p->component.weights);
     if (!g)

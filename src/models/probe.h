@@ -9,6 +9,7 @@ typedef struct dit_probe_options {
     dit_dtype dtype;
     bool gradient; // of mean((first output - `target`)^2) for every parameter, instead of the outputs
     bool no_fusion;
+    bool own_weights; // copies the weights, so that they may be changed between runs (with `gradient`)
 } dit_probe_options;
 
 typedef struct dit_probe {
