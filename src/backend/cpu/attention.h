@@ -133,12 +133,13 @@ static inline void dit_mask_row(const dit_attention_call *a, int64_t at, int64_t
     }
 }
 
-// Scores of `rows` <= DIT_TILE_ROWS queries from i on with `keys` keys from j on, of head h of sample b, masked:
-// -infinity where a query may not attend, and from `keys` on to the next whole vector. s: (rows, s_row).
-static inline void dit_score_rows(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, int rows, int64_t j,
-                                  int64_t keys, const float *key_panels, float *s, int64_t s_row)
+// Scores of `rows` <= DIT_TILE_ROWS queries from i on, which lie at q, with `keys` keys from j on, of head h of sample
+// b, masked: -infinity where a query may not attend, and from `keys` on to the next whole vector. s: (rows, s_row).
+static inline void dit_score_rows(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, int rows,
+                                  const float *q, int64_t q_row, int64_t j, int64_t keys, const float *key_panels,
+                                  float *s, int64_t s_row)
 {
-    dit_tiles_across(rows, keys, a->D, dit_heads_at(&a->q, b, i, h), a->q.t, 1, key_panels, s, s_row);
+    dit_tiles_across(rows, keys, a->D, q, q_row, 1, key_panels, s, s_row);
     for (int r = 0; r < rows; r++) {
         float *row = s + r * s_row;
         if (a->mask_dtype != DIT_DTYPES)

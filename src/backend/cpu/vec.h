@@ -173,18 +173,27 @@ VEC_INLINE vec vec_max(vec a, vec b)
 #endif
 }
 
-// 2^x for x <= 127, degree 6, relative error below 1.2e-7; 0 below -126 and for -infinity. NaN stays.
+// 2^x for x <= 127, degree 6, relative error below 1.2e-7; 0 for -infinity, and 0 or tiny below -126. NaN stays.
 VEC_INLINE vec vec_exp2(vec x)
 {
+#if defined DIT_ISA_avx512
+    x = (vec)_mm512_max_ps(_mm512_set1_ps(-256.0f), (__m512)x); // of a NaN and a number, the second
+    vec n = (vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT), r = x - n;
+#else
     vec shifted = x + 0x1.8p23f, r = x - (shifted - 0x1.8p23f); // the nearest integer is in shifted's low bits
+#endif
     vec p = r * 0x1.416b52p-13f + 0x1.5f082ep-10f;
     p = p * r + 0x1.3b2de0p-7f;
     p = p * r + 0x1.c6af7cp-5f;
     p = p * r + 0x1.ebfbdcp-3f;
     p = p * r + 0x1.62e430p-1f;
     p = p * r + 1.0f;
+#if defined DIT_ISA_avx512
+    return (vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
     vec y = p * (vec)(((vec_bits)shifted << 23) + 0x3f800000u);
     return (vec)((vec_bits)y & ~(vec_bits)(x < -126.0f));
+#endif
 }
 
 VEC_INLINE float vec_largest(vec v)

@@ -1,6 +1,7 @@
-// backend/cpu/kernels/attention.c: softmax(scale q k^T + mask) v for each head, without ever holding all scores: blocks
-// of keys are packed once and met by all queries of a head, a register tile of queries at a time, with a running
-// maximum and sum (Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135).
+// backend/cpu/kernels/attention.c: softmax(scale q k^T + mask) v for each head, without ever holding all scores: the
+// keys and values of a head are packed once; then chunks of queries meet them block by block, a register tile of
+// queries at a time, with a running maximum and sum (Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022,
+// arXiv 2205.14135).
 #include "backend/cpu/attention.h"
 #include "backend/cpu/cpu.h"
 #include <omp.h>
@@ -8,37 +9,66 @@
 enum {
     ROWS = DIT_TILE_ROWS,
     COLUMNS = DIT_TILE_COLUMNS,
-    KEYS = 256,           // of a block: its panels of k and v stay in the second-level cache
-    FEWEST_QUERIES = 112, // that packing a block pays for
+    KEYS = 256,           // of a block, at most: its panels of k and v stay in the second-level cache
+    QUERIES = 112,        // of a chunk: what they have summed up so far stays there too
+    FEWEST_QUERIES = 256, // that packing all keys pays for
     TASKS_A_THREAD = 4,
 };
 
 // A thread's scratch, in floats.
 struct scratch {
-    float *keys;          // panels of k^T, (D, KEYS)
-    float *values;        // panels of v, (KEYS, D)
+    float *keys;          // panels of k^T, (D, all keys)
+    float *values;        // panels of v, (keys of a block, D) for each block
+    float *queries;       // (QUERIES, D)
     float *scores;        // (ROWS, KEYS)
     float *product;       // (ROWS, D padded)
-    float *largest, *sum; // of each query of a head so far
+    float *y;             // (QUERIES, D padded) so far
+    float *largest, *sum; // (QUERIES) so far
 };
 
-static int64_t scratch_floats(const dit_attention_call *a)
+static int64_t scratch_lay_out(const dit_attention_call *a, struct scratch *s, float *memory)
 {
-    int64_t d = dit_padded(a->D), queries = dit_divide_up(a->Tq, 16) * 16;
-    return KEYS * a->D + KEYS * d + ROWS * KEYS + ROWS * d + 2 * queries;
+    int64_t d = dit_padded(a->D), keys = dit_padded(a->Tk), used = 0;
+    const struct {
+        float **part;
+        int64_t floats;
+    } parts[] = {{&s->keys, keys * a->D},   {&s->values, keys * d},  {&s->queries, QUERIES * a->D},
+                 {&s->scores, ROWS * KEYS}, {&s->product, ROWS * d}, {&s->y, QUERIES * d},
+                 {&s->largest, QUERIES},    {&s->sum, QUERIES}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i].part = memory ? memory + used : NULL;
+        used += dit_divide_up(parts[i].floats, 16) * 16;
+    }
+    return used;
 }
 
-static struct scratch scratch_of(const dit_attention_call *a, float *memory)
+// Block `i` of the keys: whole panels, nearly equal.
+struct block {
+    int64_t j, keys;
+};
+
+static int64_t blocks_of(const dit_attention_call *a)
 {
-    int64_t d = dit_padded(a->D), queries = dit_divide_up(a->Tq, 16) * 16;
-    struct scratch s;
-    s.keys = memory;
-    s.values = s.keys + KEYS * a->D;
-    s.scores = s.values + KEYS * d;
-    s.product = s.scores + ROWS * KEYS;
-    s.largest = s.product + ROWS * d;
-    s.sum = s.largest + queries;
-    return s;
+    return dit_divide_up(a->Tk, KEYS);
+}
+
+static struct block block_at(const dit_attention_call *a, int64_t i)
+{
+    int64_t panels = dit_divide_up(a->Tk, COLUMNS), blocks = blocks_of(a);
+    int64_t j = dit_part(panels, blocks, i) * COLUMNS, end = dit_part(panels, blocks, i + 1) * COLUMNS;
+    return (struct block){j, (end < a->Tk ? end : a->Tk) - j};
+}
+
+// Packs the keys and values that queries before `end` may attend to.
+static void pack(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t kv_head, int64_t end)
+{
+    for (int64_t i = 0; i < blocks_of(a); i++) {
+        struct block block = block_at(a, i);
+        if (a->causal && block.j >= end)
+            break;
+        dit_pack_keys(a, b, kv_head, block.j, block.keys, s->keys + block.j * a->D);
+        dit_pack_straight(&a->v, b, kv_head, block.j, block.keys, a->D, s->values + block.j * dit_padded(a->D));
+    }
 }
 
 // Turns a row of scores into exp(score - largest so far), adds them up, and gives the factor by which what was summed
@@ -62,66 +92,77 @@ static float soften(float *scores, int64_t keys, float *largest, float *sum)
     return shrink;
 }
 
-// Queries i0 to i1 of head h meet the block of keys j to j + keys, which is packed. y: rows of head h of sample b.
-static void meet(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t h, int64_t i0, int64_t i1,
-                 int64_t j, int64_t keys, float *y)
+// Rows `first` to first + rows of the chunk of queries from i on meet one block.
+static void meet(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t h, int64_t i, int64_t first,
+                 int rows, struct block block)
 {
-    int64_t tiles = dit_divide_up(i1 - i0, ROWS), y_row = a->H * a->D, d = dit_padded(a->D);
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        int64_t i = i0 + dit_part(i1 - i0, tiles, tile);
-        int rows = (int)(i0 + dit_part(i1 - i0, tiles, tile + 1) - i);
-        if (a->causal && i + rows <= j)
-            continue; // all of these keys come later
-        float shrink[ROWS];
-        dit_score_rows(a, b, h, i, rows, j, keys, s->keys, s->scores, KEYS);
-        for (int r = 0; r < rows; r++)
-            shrink[r] = soften(s->scores + r * KEYS, keys, &s->largest[i + r], &s->sum[i + r]);
-        dit_tiles_across(rows, a->D, keys, s->scores, KEYS, 1, s->values, s->product, d);
-        for (int r = 0; r < rows; r++) {
-            float *to = y + (i + r) * y_row;
-            const float *from = s->product + r * d;
-            if (j == 0)
-                memcpy(to, from, (size_t)a->D * sizeof(float));
-            else
-                for (int64_t c = 0; c < a->D; c++)
-                    to[c] = to[c] * shrink[r] + from[c];
-        }
+    int64_t d = dit_padded(a->D);
+    float shrink[ROWS], *y = s->y + first * d;
+    dit_score_rows(a, b, h, i + first, rows, s->queries + first * a->D, a->D, block.j, block.keys,
+                   s->keys + block.j * a->D, s->scores, KEYS);
+    for (int r = 0; r < rows; r++)
+        shrink[r] = soften(s->scores + r * KEYS, block.keys, &s->largest[first + r], &s->sum[first + r]);
+    if (block.j == 0) {
+        dit_tiles_across(rows, a->D, block.keys, s->scores, KEYS, 1, s->values, y, d);
+        return;
     }
+    dit_tiles_across(rows, a->D, block.keys, s->scores, KEYS, 1, s->values + block.j * d, s->product, d);
+    for (int r = 0; r < rows; r++)
+        for (int64_t c = 0; c < d; c += DIT_LANES)
+            vec_store(y + r * d + c, vec_load(y + r * d + c) * shrink[r] + vec_load(s->product + r * d + c));
 }
 
-// Divides by the sums, and writes lse.
-static void conclude(const dit_attention_call *a, const struct scratch *s, int64_t i0, int64_t i1, float *y, float *lse)
+// Divides by the sums, and writes y and lse.
+static void conclude(const dit_attention_call *a, const struct scratch *s, int64_t count, float *y, float *lse)
 {
-    for (int64_t i = i0; i < i1; i++) {
+    int64_t d = dit_padded(a->D);
+    for (int64_t i = 0; i < count; i++) {
         float *to = y + i * a->H * a->D, sum = s->sum[i];
         bool shut = sum == 0; // nothing to attend to; the largest score alone adds 1
         float factor = shut ? 0 : 1 / sum;
         for (int64_t c = 0; c < a->D; c++)
-            to[c] = shut ? 0 : to[c] * factor;
+            to[c] = shut ? 0 : s->y[i * d + c] * factor;
         lse[i] = shut ? -INFINITY : (float)((double)s->largest[i] * DIT_LN_2 + log((double)sum));
     }
 }
 
-// Queries i0 to i1 of head h of sample b.
-static void attend(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t h, int64_t i0, int64_t i1,
+// Queries i to i + count, a chunk, of head h of sample b. y, lse: of the first one.
+static void attend(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t h, int64_t i, int64_t count,
                    float *y, float *lse)
 {
-    int64_t kv_head = h / a->group, blocks = dit_divide_up(a->Tk, KEYS);
-    y += b * a->Tq * a->H * a->D + h * a->D;
-    lse += (b * a->H + h) * a->Tq;
-    for (int64_t i = i0; i < i1; i++) {
-        s->largest[i] = -INFINITY;
-        s->sum[i] = 0;
+    int64_t tiles = dit_divide_up(count, ROWS);
+    for (int64_t r = 0; r < count; r++) {
+        memcpy(s->queries + r * a->D, dit_heads_at(&a->q, b, i + r, h), (size_t)a->D * sizeof(float));
+        s->largest[r] = -INFINITY;
+        s->sum[r] = 0;
     }
-    for (int64_t block = 0; block < blocks; block++) {
-        int64_t j = dit_part(a->Tk, blocks, block), keys = dit_part(a->Tk, blocks, block + 1) - j;
-        if (a->causal && j >= i1)
-            break;
-        dit_pack_keys(a, b, kv_head, j, keys, s->keys);
-        dit_pack_straight(&a->v, b, kv_head, j, keys, a->D, s->values);
-        meet(a, s, b, h, i0, i1, j, keys, y);
+    for (int64_t n = 0; n < blocks_of(a); n++) {
+        struct block block = block_at(a, n);
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t first = dit_part(count, tiles, t);
+            int rows = (int)(dit_part(count, tiles, t + 1) - first);
+            if (!a->causal || block.j < i + first + rows) // otherwise all of these keys come later
+                meet(a, s, b, h, i, first, rows, block);
+        }
     }
-    conclude(a, s, i0, i1, y, lse);
+    conclude(a, s, count, y, lse);
+}
+
+// Part `part` of `parts` of the queries of all heads that share one key head.
+static void perform(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t kv_head, int64_t part,
+                    int64_t parts, float *y, float *lse)
+{
+    int64_t u0 = dit_part(a->group * a->Tq, parts, part), u1 = dit_part(a->group * a->Tq, parts, part + 1);
+    pack(a, s, b, kv_head, u0 / a->Tq == (u1 - 1) / a->Tq ? (u1 - 1) % a->Tq + 1 : a->Tq);
+    for (int64_t g = 0; g < a->group; g++) {
+        int64_t h = kv_head * a->group + g;
+        int64_t i0 = u0 > g * a->Tq ? u0 - g * a->Tq : 0, i1 = u1 < (g + 1) * a->Tq ? u1 - g * a->Tq : a->Tq;
+        int64_t chunks = i1 > i0 ? dit_divide_up(i1 - i0, QUERIES) : 0;
+        for (int64_t c = 0; c < chunks; c++) {
+            int64_t i = i0 + dit_part(i1 - i0, chunks, c), end = i0 + dit_part(i1 - i0, chunks, c + 1);
+            attend(a, s, b, h, i, end - i, y + ((b * a->Tq + i) * a->H + h) * a->D, lse + (b * a->H + h) * a->Tq + i);
+        }
+    }
 }
 
 static dit_attention_call call_of(const dit_op_call *call)
@@ -133,17 +174,20 @@ static dit_attention_call call_of(const dit_op_call *call)
 static void run(const dit_op_call *call)
 {
     dit_attention_call a = call_of(call);
-    int64_t heads = a.B * a.H, size = scratch_floats(&a);
-    int64_t wanted = dit_divide_up((int64_t)TASKS_A_THREAD * dit_cpu_threads(), heads > 0 ? heads : 1);
-    int64_t most = a.Tq / FEWEST_QUERIES, parts = wanted < most ? wanted : most > 1 ? most : 1;
+    struct scratch none;
+    int64_t heads = a.B * a.Hkv, size = scratch_lay_out(&a, &none, NULL);
+    if (heads * a.group * a.Tq == 0)
+        return;
+    int64_t wanted = dit_divide_up((int64_t)TASKS_A_THREAD * dit_cpu_threads(), heads);
+    int64_t most = a.group * a.Tq / FEWEST_QUERIES, parts = wanted < most ? wanted : most > 1 ? most : 1;
 #pragma omp parallel num_threads(dit_cpu_threads())
     {
-        struct scratch s = scratch_of(&a, (float *)call->workspace + size * omp_get_thread_num());
+        struct scratch s;
+        scratch_lay_out(&a, &s, (float *)call->workspace + size * omp_get_thread_num());
 #pragma omp for schedule(dynamic)
         for (int64_t task = 0; task < heads * parts; task++) {
-            int64_t head = task / parts, part = task % parts;
-            attend(&a, &s, head / a.H, head % a.H, dit_part(a.Tq, parts, part), dit_part(a.Tq, parts, part + 1),
-                   call->out[0].data, call->out[1].data);
+            int64_t head = task / parts;
+            perform(&a, &s, head / a.Hkv, head % a.Hkv, task % parts, parts, call->out[0].data, call->out[1].data);
         }
     }
 }
@@ -151,7 +195,8 @@ static void run(const dit_op_call *call)
 static size_t workspace(const dit_op_call *call)
 {
     dit_attention_call a = call_of(call);
-    return (size_t)(scratch_floats(&a) * dit_cpu_most_threads()) * sizeof(float);
+    struct scratch none;
+    return (size_t)(scratch_lay_out(&a, &none, NULL) * dit_cpu_most_threads()) * sizeof(float);
 }
 
 DIT_KERNEL(attention) = {

@@ -112,7 +112,8 @@ static void find_gradients(const struct call *c, const struct scratch *s, int64_
         int64_t first = dit_part(count, tiles, t);
         int rows = (int)(dit_part(count, tiles, t + 1) - first);
         float *p = s->p + first * KEYS, *ds = s->ds + first * KEYS;
-        dit_score_rows(a, b, h, i + first, rows, j, keys, s->keys_across, p, KEYS);
+        dit_score_rows(a, b, h, i + first, rows, dit_heads_at(&a->q, b, i + first, h), a->q.t, j, keys, s->keys_across,
+                       p, KEYS);
         dit_tiles_across(rows, keys, a->D, dit_heads_at(&c->dy, b, i + first, h), c->dy.t, 1, s->values_across, ds,
                          KEYS);
         for (int r = 0; r < rows; r++) {
