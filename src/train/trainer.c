@@ -75,9 +75,21 @@ static dit_status open_folder(struct trainer *t, dit_error *error)
     t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (t->lock < 0)
         return dit_fail_errno(error, errno, "%s", path);
-    if (flock(t->lock, LOCK_EX | LOCK_NB))
+    if (flock(t->lock, LOCK_EX | LOCK_NB)) {
+        close(t->lock);
+        t->lock = -1;
         return dit_fail(error, DIT_NO_FILE, "--out %s: another run is using this folder", t->folder);
+    }
     return DIT_OK;
+}
+
+// A run that could not begin leaves no folder behind; one that holds anything stays.
+static void discard_empty_folder(const struct trainer *t)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/.lock", t->folder);
+    unlink(path);
+    rmdir(t->folder);
 }
 
 static dit_status open_data(struct trainer *t, dit_error *error)
@@ -310,13 +322,15 @@ static dit_status report(struct trainer *t, dit_error *error)
                                    .unit = "step",
                                    .done = (uint64_t)t->optimizer.steps,
                                    .total = (uint64_t)t->recipe->train.steps,
-                                   .note = note};
+                                   .note = t->smooth > 0 ? note : NULL};
     return dit_report(t->hooks ? t->hooks->watch : NULL, &progress, error);
 }
 
 static dit_status run(struct trainer *t, dit_error *error)
 {
     const dit_recipe *r = t->recipe;
+    if (t->optimizer.steps < r->train.steps)
+        report(t, error); // where this run begins: its rate is counted from here
     while (!error->status && t->optimizer.steps < r->train.steps) {
         if (take_step(t, error))
             break;
@@ -353,6 +367,8 @@ dit_status dit_train(const dit_recipe *recipe, const char *folder, const dit_tra
             say(&t, "the run is complete: %lld steps", (long long)t.optimizer.steps);
         run(&t, error);
     }
+    if (error->status && t.lock >= 0)
+        discard_empty_folder(&t);
     close_trainer(&t);
     return error->status;
 }
