@@ -1,6 +1,7 @@
 // cli/eval_classify.c: `dit eval classify`: does a classifier see in pictures what they were drawn as?
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "eval/agreement.h"
 #include "eval/classifier.h"
 #include "media/image.h"
 #include "train/dataset.h"
@@ -20,7 +21,8 @@ static const struct option options[] = {
                    .help = "pictures that the model draws of each class"},
     [PICTURES] = {"pictures", OPTION_PATH, .value = "DIR",
                   .help = "drawn pictures instead: a folder for each class, by name or number"},
-    [SEED] = {"seed", OPTION_UINT64, 's', .value = "S", .preset = "1", .help = "of the model's noise"},
+    [SEED] = {"seed", OPTION_UINT64, 's', .value = "S", .preset = "1",
+              .help = "of the model's noise, and of the order in which labels are shuffled"},
     [STEPS] = {"steps", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "the model's own",
                .help = "sampler steps"},
     [GUIDANCE] = {"guidance-scale", OPTION_FLOAT, .value = "G", .min = 0, .max = 1000, .unset = "the model's own",
@@ -152,65 +154,87 @@ static dit_status open_real(const struct option_value *o, dit_dataset **real, di
 
 // ---- The result
 
-// What came of one kind of pictures. As JSON {"pictures": N, "accuracy": x, "per_class": [...]}; absent classes are
-// null.
-static json_t *result_of(const struct pictures *p, const int *seen, int classes)
+// What came of the real pictures and of the drawn ones; `pictures` is 0 where there are none.
+struct results {
+    dit_agreement real, drawn;
+};
+
+// {"pictures": N, "accuracy": x, "shuffled": x, "per_class": [...]}; a class without pictures is null.
+static json_t *json_of(const dit_agreement *a)
 {
     json_t *per_class = json_array();
-    size_t right = 0;
-    for (int c = 0; c < classes; c++) {
-        size_t all = 0, good = 0;
-        for (size_t i = 0; i < p->count; i++)
-            if (p->labels[i] == c) {
-                all++;
-                good += seen[i] == c;
-            }
-        right += good;
-        json_array_append_new(per_class, all ? json_real((double)good / (double)all) : json_null());
-    }
-    return json_pack("{s:I, s:f, s:o}", "pictures", (json_int_t)p->count, "accuracy", (double)right / (double)p->count,
-                     "per_class", per_class);
+    for (int c = 0; c < a->classes; c++)
+        json_array_append_new(per_class, a->of_class[c] ? json_real(dit_agreement_of_class(a, c)) : json_null());
+    return json_pack("{s:I, s:f, s:f, s:o}", "pictures", (json_int_t)a->pictures, "accuracy", a->rate, "shuffled",
+                     a->shuffled, "per_class", per_class);
 }
 
-static void print_result(const char *title, json_t *result, const dit_dataset *names)
+static void print_json(const struct results *r)
 {
-    size_t i;
-    json_t *rate;
-    printf("%s: %5.1f%% of %lld pictures are seen as what they are\n", title,
-           100 * json_real_value(json_object_get(result, "accuracy")),
-           json_integer_value(json_object_get(result, "pictures")));
-    json_array_foreach(json_object_get(result, "per_class"), i, rate)
-    {
-        char *name = strdup(names ? dit_dataset_class_name(names, (int)i) : "");
+    json_t *all = json_object();
+    if (r->real.pictures)
+        json_object_set_new(all, "real", json_of(&r->real));
+    if (r->drawn.pictures)
+        json_object_set_new(all, "drawn", json_of(&r->drawn));
+    json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(all);
+}
+
+static void print_whole(const char *title, const dit_agreement *a)
+{
+    if (a->pictures)
+        printf("%-5s %8zu pictures, %5.1f%% seen as what they are; %5.1f%% when labels are shuffled\n", title,
+               a->pictures, 100 * a->rate, 100 * a->shuffled);
+}
+
+static void print_rate(const dit_agreement *a, int class)
+{
+    if (a->pictures && a->of_class[class])
+        printf("  %5.1f%%", 100 * dit_agreement_of_class(a, class));
+    else
+        printf("  %6s", "");
+}
+
+// `names` may be NULL.
+static void print_table(const struct results *r, const dit_dataset *names)
+{
+    int classes = r->real.pictures ? r->real.classes : r->drawn.classes;
+    print_whole("real", &r->real);
+    print_whole("drawn", &r->drawn);
+    printf("\n%-22s  %6s  %6s\n", "class", r->real.pictures ? "real" : "", r->drawn.pictures ? "drawn" : "");
+    for (int c = 0; c < classes; c++) {
+        char *name = strdup(names ? dit_dataset_class_name(names, c) : "");
         if (name)
             dit_make_printable(name);
-        if (json_is_real(rate))
-            printf("  %3zu %-16s %5.1f%%\n", i, name ? name : "", 100 * json_real_value(rate));
+        printf("%3d  %-17s", c, name ? name : "");
+        print_rate(&r->real, c);
+        print_rate(&r->drawn, c);
+        putchar('\n');
         free(name);
     }
 }
 
-// Classifies the pictures; the result joins `results` under `key`.
-static dit_status classify(const struct call *call, dit_classifier *classifier, struct pictures *p, const char *key,
-                           json_t *results, dit_error *error)
+static dit_status classify(const struct call *call, dit_classifier *classifier, struct pictures *p,
+                           dit_agreement *agreement, dit_error *error)
 {
     int *seen = malloc(p->count * sizeof *seen), classes = dit_classifier_classes(classifier);
     if (!seen)
         return no_memory(error);
     if (!dit_classifier_run(classifier, give_picture, p, p->count, seen, call->watch, error))
-        json_object_set_new(results, key, result_of(p, seen, classes));
+        dit_agreement_count(agreement, p->labels, seen, p->count, classes, call->option[SEED].natural, error);
     free(seen);
     return error->status;
 }
 
 static dit_status run_with(const struct call *call, dit_classifier *classifier, dit_dataset **real, dit_dataset **drawn,
-                           json_t *results, dit_error *error)
+                           struct results *results, dit_error *error)
 {
     const struct option_value *o = call->option;
     struct pictures ones = {0}, others = {0};
     int classes = dit_classifier_classes(classifier);
     if (o[DATA].given && (open_real(o, real, error) || take_labels(*real, *real, o[DATA].text, classes, &ones, error) ||
-                          classify(call, classifier, &ones, "real", results, error)))
+                          classify(call, classifier, &ones, &results->real, error)))
         goto done;
     if (o[PICTURES].given && (dit_dataset_open(drawn, o[PICTURES].text, NULL, error) ||
                               take_labels(*drawn, *real, o[PICTURES].text, classes, &others, error)))
@@ -218,7 +242,7 @@ static dit_status run_with(const struct call *call, dit_classifier *classifier, 
     if (o[MODEL].given && draw_pictures(call, classes, &others, error))
         goto done;
     if (others.count)
-        classify(call, classifier, &others, "drawn", results, error);
+        classify(call, classifier, &others, &results->drawn, error);
 done:
     free_pictures(&ones);
     free_pictures(&others);
@@ -230,25 +254,21 @@ static dit_status run(const struct call *call, dit_error *error)
     const struct option_value *o = call->option;
     dit_classifier *classifier = NULL;
     dit_dataset *real = NULL, *drawn = NULL;
+    struct results results = {0};
     if (o[PICTURES].given && o[MODEL].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--pictures and --model: give one of them");
     if (!o[PICTURES].given && !o[MODEL].given && !o[DATA].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--model, --pictures or --data: say what to classify");
-    json_t *results = json_object();
     if (!dit_classifier_open(&classifier, o[CLASSIFIER].text, error) &&
-        !run_with(call, classifier, &real, &drawn, results, error)) {
+        !run_with(call, classifier, &real, &drawn, &results, error)) {
         progress_end();
-        if (o[JSON].given) {
-            json_dumpf(results, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-            putchar('\n');
-        } else {
-            if (json_object_get(results, "real"))
-                print_result("real ", json_object_get(results, "real"), real);
-            if (json_object_get(results, "drawn"))
-                print_result("drawn", json_object_get(results, "drawn"), real);
-        }
+        if (o[JSON].given)
+            print_json(&results);
+        else
+            print_table(&results, real);
     }
-    json_decref(results);
+    dit_agreement_free(&results.real);
+    dit_agreement_free(&results.drawn);
     dit_dataset_close(drawn);
     dit_dataset_close(real);
     dit_classifier_close(classifier);
@@ -269,7 +289,8 @@ const struct command command_eval_classify = {
     .options = options,
     .details =
         "The classifier is trained on real pictures by itself (recipes/fashion/classifier.yaml); --data says how\n"
-        "far it can be trusted.",
+        "far it can be trusted. Shuffled labels are the control: what pictures without any relation to their\n"
+        "labels would reach.",
     .examples = examples,
     .run = run,
 };

@@ -53,14 +53,18 @@ Y
 accept train classifier.yaml --out classifier
 accept train dit.yaml --out draws
 accept eval classify --classifier classifier/model --data set/idx --model draws/model --per-class 3 --json
-grep -qE '^\{"real":\{"pictures":24,"accuracy":1.0,"per_class":\[1.0,1.0\]\},"drawn":\{"pictures":6,"accuracy":[0-9.]+,"per_class":\[[0-9.]+,[0-9.]+\]\}\}$' \
+rate='(0\.[0-9]+|1\.0)'
+grep -qE "^\{\"real\":\{\"pictures\":24,\"accuracy\":1\.0,\"shuffled\":0\.[0-9]+,\"per_class\":\[1\.0,1\.0\]\},$(:
+    )\"drawn\":\{\"pictures\":6,\"accuracy\":$rate,\"shuffled\":$rate,\"per_class\":\[$rate,$rate\]\}\}$" \
     <<<"$output" || fail "$output"
 accept eval classify --classifier classifier/model --data set/idx
-grep -qE '^real : 100\.0% of 24 pictures' <<<"$output" || fail "$output"
+grep -qE '^real +24 pictures, 100\.0% seen as what they are; +[1-9][0-9]\.[0-9]% when labels are shuffled$' \
+    <<<"$output" || fail "$output"
+grep -qE '^ +1  1 +100\.0%' <<<"$output" || fail "$output"
 mkdir -p drawn/1
 cp set/1.png drawn/1/
 accept eval classify --classifier classifier/model --pictures drawn --json
-grep -qE '^\{"drawn":\{"pictures":1,"accuracy":[01].0,"per_class":\[null,[01].0\]\}\}$' <<<"$output" || fail "$output"
+grep -qE '^\{"drawn":\{"pictures":1,"accuracy":([01].0),"shuffled":\1,"per_class":\[null,\1\]\}\}$' <<<"$output" || fail "$output"
 mv drawn/1 drawn/trousers
 refuse 1 '"trousers" is none of the classifier.s 2 classes' eval classify --classifier classifier/model --pictures drawn
 refuse 2 'classifier' eval classify --data set/idx
