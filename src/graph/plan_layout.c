@@ -195,6 +195,11 @@ static bool lay_out_kernel(struct layout *l, plan_step *step)
 {
     int out = step->out;
     bool narrow = false;
+    if (!step->kernel) {
+        dit_fail(l->error, DIT_UNSUPPORTED, "%s: this backend has no kernel for %s", step->scope,
+                 dit_op_of(step->op)->name);
+        return false;
+    }
     if (!lay_out_inputs(l, step))
         return false;
     for (int k = 0; k < step->outputs; k++) {
