@@ -94,12 +94,67 @@ static inline void dit_fetch(const dit_patches *p, const float *x, const dit_pat
         int64_t first = outside ? run->count : -at[2], end = outside ? 0 : p->picture[2] - at[2];
         if (p->step[2] == 1 || outside)
             for (int64_t j = 0; j < run->count; j += DIT_LANES)
-                vec_store(to + run->at + j, vec_load_part(line + at[2] + j, first - j, end - j));
+                vec_store(to + run->at + j,
+                          vec_load_part(line + at[2] + j, first - j, (end < run->count ? end : run->count) - j));
         else
             for (int64_t j = 0; j < run->count; j++) {
                 int64_t column = at[2] + j * p->step[2];
                 to[run->at + j] = column >= 0 && column < p->picture[2] ? line[column] : 0;
             }
+    }
+}
+
+// Where one tap's element for a run lies in a channel, and which of the run's elements are inside the picture.
+typedef struct dit_tap_line {
+    int64_t offset, first, end;
+} dit_tap_line;
+
+enum { DIT_MOST_TAP_LINES = 128 };
+
+static inline dit_tap_line dit_tap_line_of(const dit_patches *p, const dit_run *run, const int64_t tap[3])
+{
+    int64_t at[3];
+    for (int i = 0; i < 3; i++)
+        at[i] = run->from[i] + p->base[i] + tap[i] * p->tap_step[i];
+    if (at[0] < 0 || at[0] >= p->picture[0] || at[1] < 0 || at[1] >= p->picture[1])
+        return (dit_tap_line){0, 0, 0};
+    return (dit_tap_line){(at[0] * p->picture[1] + at[1]) * p->picture[2] + at[2], -at[2], p->picture[2] - at[2]};
+}
+
+// dit_pack_patches where the step along rows is 1 and taps times runs are few: what does not depend on the channel is
+// worked out once.
+static inline void dit_pack_lines(const dit_patches *p, const float *x, const dit_run *runs, int count, int64_t k0,
+                                  int64_t k, int columns, float *panel)
+{
+    dit_tap_line lines[DIT_MOST_TAP_LINES];
+    int64_t taps = dit_volume(p->taps), channel_size = dit_volume(p->picture);
+    dit_patch_row row = {0};
+    for (int64_t tap = 0; tap < taps; tap++, dit_patch_row_next(p, &row))
+        for (int r = 0; r < count; r++)
+            lines[tap * count + r] = dit_tap_line_of(p, &runs[r], row.tap);
+    int64_t tap = k0 % taps;
+    const float *channel = x + k0 / taps * channel_size;
+    for (int64_t i = 0; i < k; i++) {
+        float *to = panel + i * DIT_TILE_COLUMNS, fetched[DIT_TILE_COLUMNS + DIT_LANES];
+        const dit_tap_line *line = &lines[tap * count];
+        if (count == 1 && columns == DIT_TILE_COLUMNS) {
+            for (int j = 0; j < DIT_TILE_COLUMNS; j += DIT_LANES)
+                vec_store(to + j, vec_load_part(channel + line->offset + j, line->first - j, line->end - j));
+        } else {
+            for (int r = 0; r < count; r++)
+                for (int j = 0; j < runs[r].count; j += DIT_LANES)
+                    vec_store(fetched + runs[r].at + j,
+                              vec_load_part(channel + line[r].offset + j, line[r].first - j,
+                                            (line[r].end < runs[r].count ? line[r].end : runs[r].count) - j));
+            for (int j = columns; j < DIT_TILE_COLUMNS; j++)
+                fetched[j] = 0;
+            for (int j = 0; j < DIT_TILE_COLUMNS; j += DIT_LANES)
+                vec_store(to + j, vec_load(fetched + j));
+        }
+        if (++tap == taps) {
+            tap = 0;
+            channel += channel_size;
+        }
     }
 }
 
@@ -110,15 +165,18 @@ static inline void dit_pack_patches(const dit_gemm *g, int64_t k0, int64_t k, in
     const dit_patches *p = g->pack_context;
     dit_run runs[DIT_TILE_COLUMNS];
     int count = dit_find_runs(p, n0, columns, runs);
+    if (p->step[2] == 1 && dit_volume(p->taps) * count <= DIT_MOST_TAP_LINES) {
+        dit_pack_lines(p, g->b, runs, count, k0, k, columns, panel);
+        return;
+    }
     dit_patch_row row = dit_patch_row_at(p, k0);
     for (int64_t i = 0; i < k; i++, dit_patch_row_next(p, &row)) {
         float fetched[DIT_TILE_COLUMNS + DIT_LANES];
         dit_fetch(p, g->b, &row, runs, count, fetched);
         for (int j = columns; j < DIT_TILE_COLUMNS; j++)
             fetched[j] = 0;
-        VEC_UNROLL
-        for (int j = 0; j < DIT_TILE_VECTORS; j++)
-            vec_store(panel + i * DIT_TILE_COLUMNS + j * DIT_LANES, vec_load(fetched + j * DIT_LANES));
+        for (int j = 0; j < DIT_TILE_COLUMNS; j += DIT_LANES)
+            vec_store(panel + i * DIT_TILE_COLUMNS + j, vec_load(fetched + j));
     }
 }
 

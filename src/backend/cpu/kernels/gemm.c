@@ -14,7 +14,7 @@ enum {
     ROWS = DIT_TILE_ROWS,
     COLUMNS = DIT_TILE_COLUMNS,
     FEW_ROWS = 16,        // up to here a stored weight is not rearranged, see dots.c
-    LONGEST = 2560,       // k beyond this is summed in several passes
+    LONGEST = 1600,       // k beyond this is summed in several passes
     LONGEST_ACROSS = 384, // likewise where A is packed
 #if defined DIT_ISA_avx512
     CACHED = 160 * 1024, // floats of a block's panels: two thirds of a second-level cache of 1 MiB
