@@ -32,14 +32,15 @@ static nn_attention_options attention_options(dit_graph *g, const dit_text_dit_c
                                   .mask = mask};
 }
 
-// The text's states before it meets the picture. ids, mask: (B, L). Returns (B, L, C).
+// The text's states before it meets the picture. ids, mask: (B, L). Returns (B, L, C) in `dtype`, that of the network,
+// whatever the table is stored in.
 static dit_tensor encode_text(dit_graph *g, const dit_text_dit_config *c, dit_tensor ids, dit_tensor mask,
-                              dit_tensor positions)
+                              dit_tensor positions, dit_dtype dtype)
 {
     int64_t B = dit_extent(g, ids, 0), L = dit_extent(g, ids, 1), C = (int64_t)c->heads * c->head_width;
     const nn_attention_options attention =
         attention_options(g, c, positions, dit_reshape(g, mask, DIT_SHAPE(B, 1, 1, L)));
-    dit_tensor x = nn_embedding(g, "text_embed", c->vocabulary, C, ids); // (B, L, C)
+    dit_tensor x = dit_cast(g, nn_embedding(g, "text_embed", c->vocabulary, C, ids), dtype); // (B, L, C)
     for (int i = 0; i < c->text_layers; i++)
         DIT_SCOPE (g, "text_blocks.%d", i) {
             x = dit_add(g, x, nn_attention(g, "attn1", nn_rms_norm(g, "norm1", x, NORM_EPS), DIT_NONE, &attention));
@@ -91,8 +92,8 @@ dit_tensor dit_model_text_dit(dit_graph *g, const dit_text_dit_config *c, dit_te
                        (long long)dit_extent(g, pixels, 1), (long long)dit_extent(g, pixels, 3),
                        (long long)dit_extent(g, pixels, 2), c->channels, c->patch);
 
-    dit_tensor text_positions = nn_grid_positions(g, L, 1, 1, (float[]){0, 0, 0}); // (L, 3)
-    dit_tensor text = encode_text(g, c, ids, text_mask, text_positions);           // (B, L, C)
+    dit_tensor text_positions = nn_grid_positions(g, L, 1, 1, (float[]){0, 0, 0});   // (L, 3)
+    dit_tensor text = encode_text(g, c, ids, text_mask, text_positions, time.dtype); // (B, L, C)
     dit_tensor condition = nn_time_embedding(g, "timestep_embedder", timestep, C, &time);
     condition = dit_add(g, condition, nn_linear(g, "text_pool", pool_text(g, text, text_mask), C, true)); // (B, C)
 

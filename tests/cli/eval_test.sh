@@ -23,6 +23,21 @@ refuse 1 'nowhere' eval retrieval --data set --pictures nowhere --judge "$judge"
 refuse 1 'tools/data/judge' eval retrieval --data set --pictures set --judge nowhere
 refuse 2 'one word more' eval
 
+# A model of text, stored in half precision, draws what is judged; what is kept is judged the same again.
+cat >text.yaml <<'Y'
+model: {class: TextDiTTransformer2DModel, layers: 1, text_layers: 1, heads: 1, width: 32, patch: 8, text_length: 8,
+        vocabulary: 300}
+data: {set: set, size: 16}
+objective: {kind: flow, predict: velocity}
+train: {steps: 2, batch: 2, lr: 1e-3, warmup: 1, seed: 1, checkpoint_every: 0, sample_every: 0}
+samples: {steps: 2, dtype: f16}
+Y
+accept train text.yaml --out text
+accept eval retrieval --data set --model text/model --judge "$judge" --candidates 3 --queries 4 --save kept --json
+accept eval retrieval --data set --pictures kept --judge "$judge" --candidates 3 --queries 4 --json
+grep -q '"pictures": 4, "candidates": 3, "size": 16' <<<"$output" || fail "$output"
+[ "$(ls kept | wc -l)" -eq 5 ] || fail "$(ls kept)"
+
 # ---- Classifying: class 0 is striped, class 1 chequered, 24 grey pictures of 8x8.
 mkdir set/idx
 {
