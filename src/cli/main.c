@@ -1,6 +1,7 @@
 // cli/main.c: the program: finds the command, parses its options, runs it, and turns what happened into an exit code.
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/patience.h"
 #include "cli/progress.h"
 #include <errno.h>
 #include <locale.h>
@@ -115,6 +116,7 @@ static void dispatch(int argc, char **argv, dit_error *error)
 int main(int argc, char **argv)
 {
     dit_error error = {0};
+    shorten_spinning(argv);
     setlocale(LC_CTYPE, ""); // numbers stay in the C locale
     interrupts_catch();
     dispatch(argc, argv, &error);

@@ -146,7 +146,7 @@ void progress_end(void)
 int progress_report(void *context, const dit_progress *progress)
 {
     (void)context;
-    if (state.silent)
+    if (state.silent || (progress->done == 0 && progress->total == 0)) // the latter only asks whether to stop
         return interrupted();
     double now = seconds_now();
     if (strncmp(state.phase, progress->phase, sizeof state.phase - 1) != 0) {
