@@ -2,7 +2,7 @@
 #ifndef DIT_CLI_INTERRUPT_H
 #define DIT_CLI_INTERRUPT_H
 
-// SIGINT, SIGTERM and SIGHUP are noted from now on, and SIGPIPE becomes a write error.
+// SIGINT, SIGTERM and SIGHUP are noted from now on, and SIGPIPE and SIGXFSZ become write errors.
 void interrupts_catch(void);
 // The signal that asked to stop, or 0. A program that stops for it exits with 128 + signal (130 for Ctrl-C).
 int interrupted(void);

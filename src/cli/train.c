@@ -45,16 +45,19 @@ static int stop_when_interrupted(void *context, const dit_progress *progress)
 }
 
 // Draws the recipe's samples with the model as it is now: samples-STEP.png, and samples.png for the newest.
-static dit_status draw_samples(void *context, const char *model_folder, int64_t steps, dit_error *error)
+static dit_status draw_samples(void *context, const char *model_folder, int classes, int64_t steps, dit_error *error)
 {
+    enum { MOST_CLASSES = 10 };
     const struct run *r = context;
     char path[4096];
     dit_model *model = NULL;
     dit_image image = {0};
     const dit_watch watch = {stop_when_interrupted, NULL};
-    const bool has_prompts = r->recipe->samples.count > 0;
-    const dit_grid grid = {.prompts = has_prompts ? r->recipe->samples.prompts : NULL,
-                           .count = has_prompts ? r->recipe->samples.count : 10,
+    const int prompts = r->recipe->samples.count;
+    const dit_grid grid = {.prompts = prompts ? r->recipe->samples.prompts : NULL,
+                           .count = prompts                  ? prompts
+                                    : classes < MOST_CLASSES ? classes
+                                                             : MOST_CLASSES,
                            .gap = 2,
                            .seed = 1};
     if (!dit_model_open(model_folder, &model, error) && !dit_draw_grid(model, &grid, &watch, &image, error)) {

@@ -1,6 +1,7 @@
 // graph/plan.c: making a plan from its stages, and running it.
 #include "graph/plan.h"
 #include "backend/cpu/cpu.h"
+#include "base/memory.h"
 #include "graph/plan_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,8 @@ static dit_status prepare_weights(dit_plan *plan, dit_weights *weights, dit_erro
 static dit_status allocate(dit_plan *plan, dit_error *error)
 {
     size_t bytes = plan->figures.arena_bytes ? plan->figures.arena_bytes : 64;
+    if (dit_memory_check((double)bytes, "the network's values", error))
+        return error->status;
     plan->memory = aligned_alloc(64, bytes);
     if (!plan->memory)
         return dit_fail(error, DIT_NO_MEMORY, "no memory for the model's values (%zu MiB); use a smaller size or batch",

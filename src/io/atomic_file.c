@@ -1,5 +1,6 @@
 // io/atomic_file.c: write under a temporary name, sync, rename.
 #include "io/atomic_file.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -233,4 +234,21 @@ dit_status dit_atomic_file_save(const char *path, const void *bytes, size_t size
         return status;
     }
     return dit_atomic_file_commit(file, error);
+}
+
+void dit_atomic_file_sweep(const char *folder)
+{
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        long process;
+        unsigned number;
+        char name[64];
+        if (sscanf(e->d_name, ".dit-%ld-%u.tmp", &process, &number) != 2)
+            continue;
+        snprintf(name, sizeof name, ".dit-%ld-%u.tmp", process, number);
+        if (!strcmp(name, e->d_name))
+            unlinkat(dirfd(d), name, 0);
+    }
+    if (d)
+        closedir(d);
 }

@@ -22,6 +22,9 @@ dit_status dit_atomic_file_commit(dit_atomic_file *file, dit_error *error);
 // Removes what was written and frees `file`, which may be NULL.
 void dit_atomic_file_abort(dit_atomic_file *file);
 
+// Removes the temporary files that killed programs left in a folder which the caller alone writes to.
+void dit_atomic_file_sweep(const char *folder);
+
 // All four at once.
 dit_status dit_atomic_file_save(const char *path, const void *bytes, size_t size, dit_error *error);
 

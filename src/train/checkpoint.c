@@ -2,14 +2,17 @@
 #include "train/checkpoint.h"
 #include "base/arena.h"
 #include "io/safetensors.h"
+#include "train/identity.h"
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { KEPT = 2, MAX_PATH = 4096, MAX_NAME = 512 };
+static const int64_t MOST_STEPS = 1000000000000000; // as in recipes
 static const char *const kinds[] = {"weight", "m", "v", "ema0", "ema1", "ema2", "ema3"};
 
 static float *state_of(const dit_optimized *item, int kind)
@@ -17,9 +20,16 @@ static float *state_of(const dit_optimized *item, int kind)
     return kind == 0 ? item->weight : kind == 1 ? item->m : kind == 2 ? item->v : item->ema[kind - 3];
 }
 
+static void name_of(char name[64], int64_t steps)
+{
+    snprintf(name, 64, "checkpoint-%08" PRId64 ".safetensors", steps);
+}
+
 static dit_status path_of(char path[MAX_PATH], const char *folder, int64_t steps, dit_error *error)
 {
-    if (snprintf(path, MAX_PATH, "%s/checkpoint-%08lld.safetensors", folder, (long long)steps) >= MAX_PATH)
+    char name[64];
+    name_of(name, steps);
+    if (snprintf(path, MAX_PATH, "%s/%s", folder, name) >= MAX_PATH)
         return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
     return DIT_OK;
 }
@@ -40,9 +50,12 @@ static dit_status list(const char *folder, int64_t **steps, int *count, dit_erro
     if (!d)
         return errno == ENOENT ? DIT_OK : dit_fail_errno(error, errno, "%s", folder);
     for (struct dirent *e; (e = readdir(d)) && !error->status;) {
-        long long number;
-        int end = 0;
-        if (sscanf(e->d_name, "checkpoint-%8lld.safetensors%n", &number, &end) != 1 || end == 0 || e->d_name[end])
+        char name[64];
+        int64_t number;
+        if (sscanf(e->d_name, "checkpoint-%15" SCNd64, &number) != 1)
+            continue;
+        name_of(name, number);
+        if (strcmp(e->d_name, name)) // some other file
             continue;
         if (!dit_grow(steps, &capacity, (size_t)*count + 1, sizeof **steps))
             dit_fail(error, DIT_NO_MEMORY, "%s: no memory to list the checkpoints", folder);
@@ -55,28 +68,29 @@ static dit_status list(const char *folder, int64_t **steps, int *count, dit_erro
     return error->status;
 }
 
-static void prune(const char *folder)
+// Removes what is older than the newest two up to `steps`, and what is newer: damaged ones that were passed over.
+static void prune(const char *folder, int64_t now)
 {
     dit_error ignored = {0};
     char path[MAX_PATH];
     int64_t *steps;
-    int count;
+    int count, kept = 0;
     list(folder, &steps, &count, &ignored);
-    for (int i = KEPT; i < count; i++)
-        if (!path_of(path, folder, steps[i], &ignored))
+    for (int i = 0; i < count; i++)
+        if ((steps[i] > now || kept++ >= KEPT) && !path_of(path, folder, steps[i], &ignored))
             unlink(path);
     free(steps);
 }
 
-dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const char *run, dit_error *error)
+dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const char *identity, dit_error *error)
 {
     char path[MAX_PATH], taken[32];
     int states = 3 + o->options.ema_count;
     size_t count = (size_t)o->count * (size_t)states, n = 0;
     dit_safetensors_item *items = calloc(count + 1, sizeof *items);
     char(*names)[MAX_NAME] = calloc(count + 1, MAX_NAME);
-    snprintf(taken, sizeof taken, "%lld", (long long)o->steps);
-    const dit_text_pair metadata[] = {{"steps", taken}, {"run", run}};
+    snprintf(taken, sizeof taken, "%" PRId64, o->steps);
+    const dit_text_pair metadata[] = {{"steps", taken}, {"run", identity}};
     if (!items || !names)
         dit_fail(error, DIT_NO_MEMORY, "%s: no memory to write a checkpoint", folder);
     for (int i = 0; !error->status && i < o->count; i++)
@@ -86,7 +100,7 @@ dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const
         }
     if (!error->status && !path_of(path, folder, o->steps, error) &&
         !dit_safetensors_write(path, items, n, metadata, 2, NULL, NULL, error))
-        prune(folder);
+        prune(folder, o->steps);
     free(items);
     free(names);
     return error->status;
@@ -108,17 +122,15 @@ static dit_status load_item(dit_safetensors *file, dit_optimized *item, int kind
     return DIT_OK;
 }
 
-static dit_status load_file(dit_safetensors *file, dit_optimizer *o, const char *run, dit_error *error)
+// A checkpoint that is whole says how many steps its name says, and has every tensor.
+static dit_status load_file(dit_safetensors *file, dit_optimizer *o, int64_t steps, dit_error *error)
 {
-    const char *path = dit_safetensors_path(file), *steps = dit_safetensors_metadata(file, "steps");
-    const char *saved_run = dit_safetensors_metadata(file, "run");
+    const char *path = dit_safetensors_path(file), *taken = dit_safetensors_metadata(file, "steps");
     int states = 3 + o->options.ema_count;
-    if (!steps || !saved_run || sscanf(steps, "%ld", &o->steps) != 1 || o->steps < 0)
-        return dit_fail(error, DIT_BAD_FILE, "%s: no checkpoint of a training run", path);
-    if (strcmp(saved_run, run))
-        return dit_fail(error, DIT_BAD_FILE,
-                        "%s: belongs to another recipe (%.120s; this one is %.120s); give another --out", path,
-                        saved_run, run);
+    char expected[32];
+    snprintf(expected, sizeof expected, "%" PRId64, steps);
+    if (!taken || strcmp(taken, expected) || steps < 0 || steps > MOST_STEPS)
+        return dit_fail(error, DIT_BAD_FILE, "%s: is no checkpoint after %s steps", path, expected);
     if (dit_safetensors_count(file) != (size_t)o->count * (size_t)states)
         return dit_fail(error, DIT_BAD_FILE, "%s: has %zu tensors, this recipe %zu", path, dit_safetensors_count(file),
                         (size_t)o->count * (size_t)states);
@@ -126,23 +138,46 @@ static dit_status load_file(dit_safetensors *file, dit_optimizer *o, const char 
         for (int k = 0; k < states; k++)
             if (load_item(file, &o->items[i], k, error))
                 return error->status;
+    o->steps = steps;
     return DIT_OK;
 }
 
-dit_status dit_checkpoint_load(const char *folder, dit_optimizer *o, const char *run, bool *found, dit_error *error)
+// One checkpoint. What is wrong with the file itself goes to `damage`, all else to `error`.
+static void load(const char *path, int64_t steps, dit_optimizer *o, const char *identity, dit_error *damage,
+                 dit_error *error)
+{
+    dit_safetensors *file = NULL;
+    if (!dit_safetensors_open(&file, path, damage)) {
+        const char *saved = dit_safetensors_metadata(file, "run");
+        if (!saved)
+            dit_fail(damage, DIT_BAD_FILE, "%s: is no checkpoint of a training run", path);
+        else if (!dit_identity_check(path, saved, identity, error))
+            load_file(file, o, steps, damage);
+    }
+    if (damage->status && damage->status != DIT_BAD_FILE)
+        dit_fail(error, damage->status, "%s", damage->message);
+    dit_safetensors_close(file);
+}
+
+dit_status dit_checkpoint_load(const char *folder, dit_optimizer *o, const char *identity, bool *found,
+                               dit_error *damage, dit_error *error)
 {
     char path[MAX_PATH];
     int64_t *steps;
     int count;
     *found = false;
-    if (list(folder, &steps, &count, error) || !count)
-        goto done;
-    dit_safetensors *file = NULL;
-    if (!path_of(path, folder, steps[0], error) && !dit_safetensors_open(&file, path, error) &&
-        !load_file(file, o, run, error))
-        *found = true;
-    dit_safetensors_close(file);
-done:
+    list(folder, &steps, &count, error);
+    for (int i = 0; i < count && !*found && !error->status; i++) {
+        dit_error own = {0};
+        if (path_of(path, folder, steps[i], error))
+            break;
+        load(path, steps[i], o, identity, &own, error);
+        *found = !own.status && !error->status;
+        if (own.status)
+            dit_fail(damage, own.status, "%s", own.message);
+    }
+    if (!error->status && !*found && damage->status)
+        dit_fail(error, DIT_BAD_FILE, "%s; no whole checkpoint is left: remove it to begin anew", damage->message);
     free(steps);
     return error->status;
 }

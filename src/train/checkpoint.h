@@ -9,13 +9,15 @@
 
 #include "train/optimizer.h"
 
-// Writes the state after `o->steps` steps, then removes all but the newest two. `run` is kept in the metadata: what
-// must be equal for a run to go on (dit_checkpoint_load checks it).
-dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const char *run, dit_error *error);
+// Writes the state after `o->steps` steps, then removes all but the newest two up to there. `identity` is kept in the
+// metadata (train/identity.h).
+dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const char *identity, dit_error *error);
 
 // Loads the newest checkpoint that is whole into weights, moments and averages, and sets o->steps; leaves everything as
-// it is (and *found false) when the folder has none. A checkpoint of another model, or of another `run`, is
-// DIT_BAD_FILE.
-dit_status dit_checkpoint_load(const char *folder, dit_optimizer *o, const char *run, bool *found, dit_error *error);
+// it is (and *found false) when the folder has none. Newer ones that are damaged are passed over: `damage` then says
+// what is wrong with the newest. When all are damaged that is the error, DIT_BAD_FILE. A checkpoint of another model or
+// another `identity` is DIT_BAD_FILE at once.
+dit_status dit_checkpoint_load(const char *folder, dit_optimizer *o, const char *identity, bool *found,
+                               dit_error *damage, dit_error *error);
 
 #endif

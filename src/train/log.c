@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct dit_log {
@@ -11,14 +12,15 @@ struct dit_log {
     char path[4096];
 };
 
-// Where the first line after `taken` steps starts: lines are in the order of their steps.
+// Where the first line after `taken` steps starts, or one that a full disk cut short: lines are in the order of their
+// steps.
 static long end_of_step(FILE *file, int64_t taken)
 {
     char line[512];
     long end = 0;
     while (fgets(line, sizeof line, file)) {
         long long step;
-        if (sscanf(line, "{\"step\": %lld,", &step) != 1 || step > taken)
+        if (sscanf(line, "{\"step\": %lld,", &step) != 1 || step > taken || !strchr(line, '\n'))
             break;
         end = ftell(file);
     }

@@ -197,6 +197,9 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
     return DIT_OK;
 }
 
+// Of a sequence: tokens times width. Tables of positions are made before it is known what a step needs.
+enum { MOST_VALUES = 1 << 28 };
+
 // Heads and patches: of transformers, which need them.
 static dit_status check_transformer(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
 {
@@ -209,6 +212,10 @@ static dit_status check_transformer(const dit_yaml *y, const struct recipe_file 
     if (f->data.size % m->patch)
         return dit_yaml_fail(y, "data.size", error, "%d pixels do not split into patches of %d", f->data.size,
                              m->patch);
+    int64_t side = f->data.size / m->patch, tokens = side * side;
+    if (tokens * m->width > MOST_VALUES)
+        return dit_yaml_fail(y, "data.size", error, "%lld tokens of width %d are more than a model takes",
+                             (long long)tokens, m->width);
     return DIT_OK;
 }
 

@@ -1,18 +1,35 @@
 // train/step.c: the graph of a training step.
 #include "train/step.h"
+#include "base/memory.h"
 #include "train/task.h"
 #include <stdlib.h>
 
 static const char GRADIENT_PREFIX[] = "d ";
 
+static double parameter_bytes(const dit_graph *g)
+{
+    double bytes = 0;
+    for (int i = 0; i < dit_parameter_count(g); i++) {
+        const dit_shape *shape = dit_shape_of(g, dit_parameter_at(g, i));
+        double count = 1;
+        for (int k = 0; k < shape->rank; k++)
+            count *= (double)shape->dim[k];
+        bytes += count * sizeof(float);
+    }
+    return bytes;
+}
+
 dit_status dit_step_create_weights(const dit_model_class *class, const void *config, const dit_objective *objective,
-                                   const dit_step_shape *shape, uint64_t seed, dit_weights *weights, dit_error *error)
+                                   const dit_step_shape *shape, uint64_t seed, int averages, dit_weights *weights,
+                                   dit_error *error)
 {
     dit_graph *g = dit_graph_new(NULL);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
     dit_task_of(objective)->describe(g, class, config, objective, shape);
-    dit_parameters_create(g, weights, seed, error);
+    double bytes = parameter_bytes(g) * (4 + averages);
+    if (!dit_memory_check(bytes, "weights, gradients and the optimizer's state", error))
+        dit_parameters_create(g, weights, seed, error);
     dit_graph_free(g);
     return error->status;
 }

@@ -28,9 +28,11 @@ typedef struct dit_step {
     const float *metric; // the task's; NULL: it has none
 } dit_step;
 
-// Declares the parameters of a new model in `weights`, started from `seed`.
+// Declares the parameters of a new model in `weights`, started from `seed`. Fails with DIT_NO_MEMORY when the machine
+// cannot hold them with their gradients, moments and `averages` averages.
 dit_status dit_step_create_weights(const dit_model_class *class, const void *config, const dit_objective *objective,
-                                   const dit_step_shape *shape, uint64_t seed, dit_weights *weights, dit_error *error);
+                                   const dit_step_shape *shape, uint64_t seed, int averages, dit_weights *weights,
+                                   dit_error *error);
 // Plans the step over `weights` (f32, borrowed) and points the optimizer's gradients at the plan's.
 dit_status dit_step_open(dit_step *step, const dit_model_class *class, const void *config, dit_weights *weights,
                          const dit_objective *objective, const dit_step_shape *shape, dit_optimizer *optimizer,

@@ -1,11 +1,12 @@
 // train/trainer.c: the training loop.
 #include "train/trainer.h"
-#include "base/name_map.h"
 #include "base/progress.h"
+#include "io/atomic_file.h"
 #include "train/batch.h"
 #include "train/blueprint.h"
 #include "train/checkpoint.h"
 #include "train/export.h"
+#include "train/identity.h"
 #include "train/log.h"
 #include "train/start.h"
 #include "train/task.h"
@@ -28,6 +29,7 @@ struct trainer {
     dit_loader *loader;
     dit_text_condition *text; // NULL for a model of classes
     int classes;
+    char *identity; // of the run, for its checkpoints
     char *config_text;
     dit_json_file *json;
     const dit_model_class *class;
@@ -39,8 +41,9 @@ struct trainer {
     float **sums, **gradients; // of accumulated micro-batches, and where the plan leaves each one's; NULL without
     dit_log *log;
     int lock;
-    int64_t saved; // steps of the newest checkpoint
-    double smooth; // running mean of the loss
+    int64_t saved;  // steps of the newest checkpoint
+    int64_t logged; // the last step whose line is in the log
+    double smooth;  // running mean of the loss
 };
 
 static double seconds_now(void)
@@ -66,6 +69,16 @@ static void say(const struct trainer *t, const char *format, ...)
 // Opening
 // --------------------------------------------------------------------------------------------------------------
 
+// What a killed run left half-written, a checkpoint perhaps.
+static void sweep(const char *folder)
+{
+    static const char *const parts[] = {"", "/model", "/model/transformer", "/model/scheduler", "/model/tokenizer"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if ((size_t)snprintf(path, sizeof path, "%s%s", folder, parts[i]) < sizeof path)
+            dit_atomic_file_sweep(path);
+}
+
 static dit_status open_folder(struct trainer *t, dit_error *error)
 {
     char path[4096];
@@ -80,6 +93,7 @@ static dit_status open_folder(struct trainer *t, dit_error *error)
         t->lock = -1;
         return dit_fail(error, DIT_NO_FILE, "--out %s: another run is using this folder", t->folder);
     }
+    sweep(t->folder);
     return DIT_OK;
 }
 
@@ -127,7 +141,8 @@ static dit_status open_model(struct trainer *t, dit_error *error)
                                 .text_length = t->text ? r->model.text_length : 0,
                                 .recompute = r->train.recompute};
     if (t->class->configure(t->config, dit_json_root(t->json), error) ||
-        dit_step_create_weights(t->class, t->config, &r->objective, &t->shape, r->train.seed, t->weights, error) ||
+        dit_step_create_weights(t->class, t->config, &r->objective, &t->shape, r->train.seed,
+                                r->train.optimizer.ema_count, t->weights, error) ||
         dit_optimizer_open(&t->optimizer, t->weights, &r->train.optimizer, error))
         return error->status;
     return dit_step_open(&t->step, t->class, t->config, t->weights, &r->objective, &t->shape, &t->optimizer, error);
@@ -152,32 +167,18 @@ static dit_status open_sums(struct trainer *t, dit_error *error)
                                    : dit_fail(error, DIT_NO_MEMORY, "train.accumulate: no memory to sum gradients");
 }
 
-// What must be the same for a run to go on: everything that decides weights but how long it runs.
-static void describe_run(const struct trainer *t, char text[256])
-{
-    const dit_recipe *r = t->recipe;
-    const dit_objective *o = &r->objective;
-    char objective[512];
-    snprintf(objective, sizeof objective, "%d %d %d %g %g %d %g %d %g %d %g %g %g %d", (int)o->process, (int)o->target,
-             (int)o->times, o->logit_mean, o->logit_std, o->learned_variance, o->min_snr_gamma, o->velocity_loss,
-             o->least_time, o->steps, o->beta_start, o->beta_end, r->data.drop, r->train.accumulate);
-    if (o->process == DIT_CLASSIFICATION) {
-        size_t n = strlen(objective);
-        snprintf(objective + n, sizeof objective - n, " %g", o->label_smoothing);
-    }
-    snprintf(text, 256, "%s %016llx, objective %016llx, %.60s of %zu samples, batch %d, seed %llu", t->blueprint->class,
-             (unsigned long long)dit_name_hash(t->config_text), (unsigned long long)dit_name_hash(objective),
-             r->data.set, dit_dataset_count(t->set), r->train.batch, (unsigned long long)r->train.seed);
-}
-
 static dit_status open_state(struct trainer *t, dit_error *error)
 {
-    char run[256];
+    dit_error damage = {0};
     bool found;
-    describe_run(t, run);
-    if (dit_checkpoint_load(t->folder, &t->optimizer, run, &found, error))
+    t->identity = dit_identity_of(t->recipe, t->set);
+    if (!t->identity)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the run");
+    if (dit_checkpoint_load(t->folder, &t->optimizer, t->identity, &found, &damage, error))
         return error->status;
-    t->saved = t->optimizer.steps;
+    if (damage.status)
+        say(t, "%s", damage.message);
+    t->saved = t->logged = t->optimizer.steps;
     if (found)
         say(t, "going on from step %lld in %s", (long long)t->saved, t->folder);
     else if (t->recipe->model.start && dit_start_from(t->recipe->model.start, t->config_text, &t->optimizer, error))
@@ -214,6 +215,7 @@ static void close_trainer(struct trainer *t)
     free(t->config);
     dit_json_close(t->json);
     free(t->config_text);
+    free(t->identity);
     dit_text_condition_close(t->text);
     dit_dataset_close(t->set);
     if (t->lock >= 0)
@@ -254,6 +256,17 @@ static dit_status run_batches(struct trainer *t, double *loss, double *metric, d
     return DIT_OK;
 }
 
+static dit_status fail_for_number(const struct trainer *t, double loss, double norm, dit_error *error)
+{
+    const double bad = isfinite(loss) ? norm : loss;
+    char newest[80] = "there is no checkpoint yet: begin anew";
+    if (t->saved)
+        snprintf(newest, sizeof newest, "the newest checkpoint is step %lld: go on from it", (long long)t->saved);
+    return dit_fail(error, DIT_BAD_NUMBER, "step %lld: the %s is %s; %s with a lower train.lr or a longer train.warmup",
+                    (long long)t->optimizer.steps + 1, isfinite(loss) ? "gradient" : "loss",
+                    isnan(bad) ? "NaN" : "infinite", newest);
+}
+
 static dit_status take_step(struct trainer *t, dit_error *error)
 {
     double start = seconds_now(), rate = dit_recipe_rate(t->recipe, t->optimizer.steps), loss, metric;
@@ -262,12 +275,7 @@ static dit_status take_step(struct trainer *t, dit_error *error)
         return error->status;
     double norm = dit_optimizer_norm(&t->optimizer, scale);
     if (!isfinite(loss) || !isfinite(norm))
-        return dit_fail(
-            error, DIT_BAD_NUMBER,
-            "step %lld: the %s is %s; the newest checkpoint is step %lld: go on from it with a lower train.lr "
-            "or a longer train.warmup",
-            (long long)t->optimizer.steps + 1, isfinite(loss) ? "gradient" : "loss",
-            isnan(isfinite(loss) ? norm : loss) ? "NaN" : "infinite", (long long)t->saved);
+        return fail_for_number(t, loss, norm, error);
     dit_optimizer_step(&t->optimizer, rate, scale, norm);
     t->smooth = t->smooth > 0 ? t->smooth + 0.02 * (loss - t->smooth) : loss;
     const dit_log_line line = {.step = t->optimizer.steps,
@@ -277,16 +285,18 @@ static dit_status take_step(struct trainer *t, dit_error *error)
                                .seconds = seconds_now() - start,
                                .metric = dit_task_of(&t->recipe->objective)->metric,
                                .metric_value = metric};
-    return dit_log_write(t->log, &line, error);
+    if (!dit_log_write(t->log, &line, error))
+        t->logged = t->optimizer.steps;
+    return error->status;
 }
 
+// Does nothing when there is nothing new, or when the log lacks the last step's line: no checkpoint is ahead of its
+// log.
 static dit_status save(struct trainer *t, dit_error *error)
 {
-    char run[256];
-    if (t->saved == t->optimizer.steps && t->saved)
+    if (t->saved == t->optimizer.steps || t->logged != t->optimizer.steps)
         return DIT_OK;
-    describe_run(t, run);
-    if (!dit_log_sync(t->log, error) && !dit_checkpoint_save(t->folder, &t->optimizer, run, error))
+    if (!dit_log_sync(t->log, error) && !dit_checkpoint_save(t->folder, &t->optimizer, t->identity, error))
         t->saved = t->optimizer.steps;
     return error->status;
 }
@@ -301,7 +311,7 @@ static dit_status export_model(struct trainer *t, dit_error *error)
         (t->text && dit_text_condition_save(t->text, folder, error)))
         return error->status;
     if (!dit_log_draw_curve(t->folder, &own) && t->blueprint->pipeline && t->hooks && t->hooks->exported)
-        t->hooks->exported(t->hooks->context, folder, t->optimizer.steps, &own);
+        t->hooks->exported(t->hooks->context, folder, t->classes, t->optimizer.steps, &own);
     if (own.status == DIT_CANCELLED)
         return dit_fail(error, DIT_CANCELLED, "%s", own.message);
     if (own.status)
@@ -329,8 +339,12 @@ static dit_status report(struct trainer *t, dit_error *error)
 static dit_status run(struct trainer *t, dit_error *error)
 {
     const dit_recipe *r = t->recipe;
-    if (t->optimizer.steps < r->train.steps)
-        report(t, error); // where this run begins: its rate is counted from here
+    if (t->optimizer.steps >= r->train.steps) {
+        // It may have been killed between its last checkpoint and its last export; samples may be asked for anew.
+        say(t, "the run is complete: %lld steps", (long long)t->optimizer.steps);
+        return export_model(t, error);
+    }
+    report(t, error); // where this run begins: its rate is counted from here
     while (!error->status && t->optimizer.steps < r->train.steps) {
         if (take_step(t, error))
             break;
@@ -342,12 +356,23 @@ static dit_status run(struct trainer *t, dit_error *error)
             break;
         report(t, error);
     }
-    // What stops a run from outside, or a sample that cannot be read, costs nothing that was trained.
+    // What stops a run from outside, or a sample that cannot be read, costs nothing that was trained. Weights that gave
+    // a number that is none are not worth keeping.
     dit_error own = {0};
-    if (error->status && error->status != DIT_BAD_NUMBER && error->status != DIT_NO_MEMORY && t->optimizer.steps > 0 &&
-        save(t, &own))
+    if (error->status && error->status != DIT_BAD_NUMBER && save(t, &own))
         say(t, "the last checkpoint is step %lld: %s", (long long)t->saved, own.message);
     return error->status;
+}
+
+static void introduce(const struct trainer *t)
+{
+    dit_plan_figures f = dit_plan_figures_of(t->step.plan);
+    int64_t parameters = 0;
+    for (int i = 0; i < t->optimizer.count; i++)
+        parameters += t->optimizer.items[i].count;
+    say(t, "%s, %.2f million parameters, %zu samples, seed %llu, %.1f GFLOP and %.0f MiB a step", t->blueprint->class,
+        (double)parameters * 1e-6, dit_dataset_count(t->set), (unsigned long long)t->recipe->train.seed, f.flops * 1e-9,
+        (double)f.arena_bytes / 0x1p20);
 }
 
 dit_status dit_train(const dit_recipe *recipe, const char *folder, const dit_trainer_hooks *hooks, dit_error *error)
@@ -356,15 +381,7 @@ dit_status dit_train(const dit_recipe *recipe, const char *folder, const dit_tra
     t.blueprint = dit_blueprint_find(recipe, error);
     if (t.blueprint && !open_folder(&t, error) && !open_data(&t, error) && !open_model(&t, error) &&
         !open_sums(&t, error) && !open_state(&t, error) && !open_loader(&t, error)) {
-        dit_plan_figures f = dit_plan_figures_of(t.step.plan);
-        int64_t parameters = 0;
-        for (int i = 0; i < t.optimizer.count; i++)
-            parameters += t.optimizer.items[i].count;
-        say(&t, "%s, %.2f million parameters, %zu samples, seed %llu, %.1f GFLOP and %.0f MiB a step",
-            t.blueprint->class, (double)parameters * 1e-6, dit_dataset_count(t.set),
-            (unsigned long long)recipe->train.seed, f.flops * 1e-9, (double)f.arena_bytes / 0x1p20);
-        if (t.optimizer.steps >= recipe->train.steps)
-            say(&t, "the run is complete: %lld steps", (long long)t.optimizer.steps);
+        introduce(&t);
         run(&t, error);
     }
     if (error->status && t.lock >= 0)

@@ -77,7 +77,7 @@ static void open_fixture(struct fixture *f)
                                            .weight_decay = number(f->run, "weight_decay"),
                                            .bias_weight_decay = number(f->run, "weight_decay"),
                                            .clip_norm = number(f->run, "clip")};
-    dit_step_create_weights(class, f->config, &objective, &shape, 1, f->weights, &error);
+    dit_step_create_weights(class, f->config, &objective, &shape, 1, 0, f->weights, &error);
     dit_optimizer_open(&f->optimizer, f->weights, &options, &error);
     *strrchr(path, '/') = 0;
     dit_start_from(path, text, &f->optimizer, &error);

@@ -136,7 +136,7 @@ static void open_run(struct run *r, const struct fixture *f, int64_t batch, bool
     assert_non_null(r->class);
     r->config = calloc(1, r->class->config_bytes);
     r->class->configure(r->config, dit_json_root(r->config_file), &error);
-    dit_step_create_weights(r->class, r->config, &r->recipe.objective, &shape, 1, r->weights, &error);
+    dit_step_create_weights(r->class, r->config, &r->recipe.objective, &shape, 1, 0, r->weights, &error);
     dit_optimizer_open(&r->optimizer, r->weights, &options, &error);
     dit_start_from(folder, text, &r->optimizer, &error);
     dit_step_open(&r->step, r->class, r->config, r->weights, &r->recipe.objective, &shape, &r->optimizer, &error);
