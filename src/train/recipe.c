@@ -156,7 +156,7 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
         {"model.patch", 0, 1024},
         {"model.text_layers", 0, 1000},
         {"model.text_length", 1, 65536},
-        {"model.vocabulary", 260, 1 << 24},
+        {"model.vocabulary", 260, 1 << 20},
         {"data.size", 1, 16384},
         {"data.channels", 1, 3},
         {"data.background", 0, 255},
@@ -198,7 +198,7 @@ static dit_status check_ranges(const dit_yaml *y, dit_error *error)
 }
 
 // Of a sequence: tokens times width. Tables of positions are made before it is known what a step needs.
-enum { MOST_VALUES = 1 << 28 };
+enum { MOST_VALUES = 1 << 25, WIDEST_HEAD = 4096 };
 
 // Heads and patches: of transformers, which need them.
 static dit_status check_transformer(const dit_yaml *y, const struct recipe_file *f, dit_error *error)
@@ -206,9 +206,10 @@ static dit_status check_transformer(const dit_yaml *y, const struct recipe_file 
     const struct model_part *m = &f->model;
     if (m->heads < 1 || m->patch < 1)
         return dit_yaml_fail(y, m->heads < 1 ? "model.heads" : "model.patch", error, "is missing, or 0");
-    if (m->width % m->heads || m->width / m->heads % 4 || m->width / m->heads < 16)
+    if (m->width % m->heads || m->width / m->heads % 4 || m->width / m->heads < 16 || m->width / m->heads > WIDEST_HEAD)
         return dit_yaml_fail(y, "model.width", error,
-                             "%d does not split into %d heads of 16 or more and a multiple of 4", m->width, m->heads);
+                             "%d does not split into %d heads of a multiple of 4 from 16 to %d", m->width, m->heads,
+                             WIDEST_HEAD);
     if (f->data.size % m->patch)
         return dit_yaml_fail(y, "data.size", error, "%d pixels do not split into patches of %d", f->data.size,
                              m->patch);
@@ -242,8 +243,8 @@ static dit_status check_together(const dit_yaml *y, const struct recipe_file *f,
     if (f->data.channels == 2)
         return dit_yaml_fail(y, "data.channels", error, "a picture has 1 channel or 3");
     if (f->samples.ema >= (int)f->train.ema_count)
-        return dit_yaml_fail(y, "samples.ema", error, "there are %u averages in train.ema, counted from 0",
-                             f->train.ema_count);
+        return dit_yaml_fail(y, "samples.ema", error, "is %d; train.ema has %u averages, counted from 0",
+                             f->samples.ema, f->train.ema_count);
     return DIT_OK;
 }
 

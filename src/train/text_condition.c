@@ -14,6 +14,7 @@ struct dit_text_condition {
     dit_tokenizer *tokenizer;
     size_t length;
     char path[4096]; // of tokenizer.json
+    bool made;       // by this opening
 };
 
 static dit_status add(dit_bpe_learner *learner, const char *text, dit_error *error)
@@ -81,13 +82,19 @@ dit_status dit_text_condition_open(dit_text_condition **text, const dit_dataset 
     t->length = (size_t)recipe->model.text_length;
     if ((size_t)snprintf(t->path, sizeof t->path, "%s/tokenizer.json", folder) >= sizeof t->path)
         return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", folder);
-    if ((access(t->path, F_OK) && make_vocabulary(set, t->path, recipe, error)) ||
-        dit_tokenizer_open(&t->tokenizer, t->path, error))
+    t->made = access(t->path, F_OK) != 0;
+    if ((t->made && make_vocabulary(set, t->path, recipe, error)) || dit_tokenizer_open(&t->tokenizer, t->path, error))
         return error->status;
     if (dit_tokenizer_size(t->tokenizer) > recipe->model.vocabulary)
         return dit_fail(error, DIT_BAD_FILE, "%s: has %d tokens, model.vocabulary is %d", t->path,
                         dit_tokenizer_size(t->tokenizer), recipe->model.vocabulary);
     return check_length(t, error);
+}
+
+void dit_text_condition_discard(const dit_text_condition *text)
+{
+    if (text && text->made)
+        unlink(text->path);
 }
 
 void dit_text_condition_close(dit_text_condition *text)

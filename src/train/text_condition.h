@@ -12,6 +12,8 @@ typedef struct dit_text_condition dit_text_condition;
 // the set.
 dit_status dit_text_condition_open(dit_text_condition **text, const dit_dataset *set, const char *folder,
                                    const dit_recipe *recipe, dit_error *error);
+// Removes the vocabulary if opening has made it: the run could not begin. `text` may be NULL.
+void dit_text_condition_discard(const dit_text_condition *text);
 void dit_text_condition_close(dit_text_condition *text); // may be NULL
 // One caption as ids and mask, both [text_length]: cut at the end or padded. Several threads may call this. Fails with
 // DIT_BAD_ARGUMENT (not UTF-8) or DIT_NO_MEMORY.

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,10 +98,15 @@ static dit_status open_folder(struct trainer *t, dit_error *error)
     return DIT_OK;
 }
 
-// A run that could not begin leaves no folder behind; one that holds anything stays.
-static void discard_empty_folder(const struct trainer *t)
+// A run that could not begin leaves nothing behind; what was there before stays.
+static void discard(const struct trainer *t)
 {
     char path[4096];
+    struct stat log;
+    dit_text_condition_discard(t->text);
+    snprintf(path, sizeof path, "%s/log.jsonl", t->folder);
+    if (!stat(path, &log) && log.st_size == 0)
+        unlink(path);
     snprintf(path, sizeof path, "%s/.lock", t->folder);
     unlink(path);
     rmdir(t->folder);
@@ -236,6 +242,18 @@ static void add_gradients(struct trainer *t, bool first)
     }
 }
 
+static dit_status report(struct trainer *t, dit_error *error)
+{
+    char note[64];
+    snprintf(note, sizeof note, "loss %.4f", t->smooth);
+    const dit_progress progress = {.phase = "train",
+                                   .unit = "step",
+                                   .done = (uint64_t)t->optimizer.steps,
+                                   .total = (uint64_t)t->recipe->train.steps,
+                                   .note = t->smooth > 0 ? note : NULL};
+    return dit_report(t->hooks ? t->hooks->watch : NULL, &progress, error);
+}
+
 // The micro-batches of one step; *loss and *metric are their means.
 static dit_status run_batches(struct trainer *t, double *loss, double *metric, dit_error *error)
 {
@@ -252,6 +270,8 @@ static dit_status run_batches(struct trainer *t, double *loss, double *metric, d
             *metric += (double)*t->step.metric / accumulate;
         if (t->sums)
             add_gradients(t, k == 0);
+        if (k + 1 < accumulate && report(t, error))
+            return error->status;
     }
     return DIT_OK;
 }
@@ -324,18 +344,6 @@ static bool is_due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-static dit_status report(struct trainer *t, dit_error *error)
-{
-    char note[64];
-    snprintf(note, sizeof note, "loss %.4f", t->smooth);
-    const dit_progress progress = {.phase = "train",
-                                   .unit = "step",
-                                   .done = (uint64_t)t->optimizer.steps,
-                                   .total = (uint64_t)t->recipe->train.steps,
-                                   .note = t->smooth > 0 ? note : NULL};
-    return dit_report(t->hooks ? t->hooks->watch : NULL, &progress, error);
-}
-
 static dit_status run(struct trainer *t, dit_error *error)
 {
     const dit_recipe *r = t->recipe;
@@ -383,9 +391,9 @@ dit_status dit_train(const dit_recipe *recipe, const char *folder, const dit_tra
         !open_sums(&t, error) && !open_state(&t, error) && !open_loader(&t, error)) {
         introduce(&t);
         run(&t, error);
+    } else if (t.lock >= 0) {
+        discard(&t);
     }
-    if (error->status && t.lock >= 0)
-        discard_empty_folder(&t);
     close_trainer(&t);
     return error->status;
 }

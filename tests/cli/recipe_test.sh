@@ -76,6 +76,29 @@ refuse 2 '--checkpoint-every' train recipe.yaml --out run --checkpoint-every x
 refuse 1 'set/1.png' train recipe.yaml --out set/1.png/run
 refuse 1 'recipe.yaml' train recipe.yaml --out recipe.yaml
 
+# ---- Sizes that no machine holds, refused at once and without memory in their proportion
+huge() { # PATTERN KEY=VALUE...
+    local pattern=$1 value flags=()
+    shift
+    for value; do
+        flags+=(--set "$value")
+    done
+    (
+        ulimit -v 3000000 -t 5
+        refuse '[12]' "$pattern" train recipe.yaml --out run --threads 1 "${flags[@]}"
+    ) || exit 1
+}
+huge 'model.width' model.width=1048576
+huge 'GiB are needed' model.width=65536 model.heads=64
+huge 'GiB are needed' model.width=65536 model.heads=64 model.layers=1000
+huge 'data.size' data.size=16384 model.patch=1
+huge 'data.size' data.size=4096 model.patch=1
+huge 'GiB are needed' data.size=1024 model.patch=8 train.batch=65536
+huge 'GiB are needed' model.vocabulary=1048576 model.width=65536 model.heads=64
+huge 'steps' train.steps=9223372036854775808
+huge 'accumulate' train.accumulate=65537
+huge 'text_length' model.text_length=65537
+
 # ---- Two runs in one folder
 mkdir busy
 (flock 9; exec "$dit" train recipe.yaml --out busy 2>error.txt) 9>busy/.lock && fail "a folder in use is taken"

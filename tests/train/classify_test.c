@@ -197,9 +197,9 @@ static double last_of_log(const char *path, const char *key)
     return value;
 }
 
-static dit_status refuse_to_draw(void *context, const char *folder, int64_t steps, dit_error *error)
+static dit_status refuse_to_draw(void *context, const char *folder, int classes, int64_t steps, dit_error *error)
 {
-    (void)context, (void)folder, (void)steps, (void)error;
+    (void)context, (void)folder, (void)classes, (void)steps, (void)error;
     fail(); // a classifier has nothing to draw
     return DIT_OK;
 }
