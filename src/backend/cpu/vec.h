@@ -58,11 +58,33 @@ VEC_INLINE vec vec_load_part(const float *x, int64_t from, int64_t to)
         return vec_load(x);
 #if defined DIT_ISA_avx512
     return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << to) - (1u << from)), x);
+#elif defined DIT_ISA_avx2
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i from_on = _mm256_cmpgt_epi32(lane, _mm256_set1_epi32((int)from - 1));
+    return (vec)_mm256_maskload_ps(
+        x, _mm256_andnot_si256(_mm256_cmpgt_epi32(lane, _mm256_set1_epi32((int)to - 1)), from_on));
 #else
     float part[DIT_LANES] = {0};
     for (int64_t i = from; i < to; i++)
         part[i] = x[i];
     return vec_load(part);
+#endif
+}
+
+// Stores the first `count` lanes; all of them when there are more.
+VEC_INLINE void vec_store_part(float *x, vec v, int64_t count)
+{
+    if (count >= DIT_LANES) {
+        vec_store(x, v);
+        return;
+    }
+#if defined DIT_ISA_avx512
+    _mm512_mask_storeu_ps(x, (__mmask16)((1u << count) - 1), (__m512)v);
+#else
+    float part[DIT_LANES];
+    vec_store(part, v);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = part[i];
 #endif
 }
 

@@ -241,12 +241,18 @@ static void pack_tiles(const dit_gemm *g, const struct block *block, int64_t til
                        int64_t k)
 {
     int64_t size = block->m1 - block->m0;
-    for (int64_t p = 0; p < k; p += STRETCH)
+    int64_t first = block->m0 + dit_part(size, tiles, t0), end = block->m0 + dit_part(size, tiles, t1);
+    for (int64_t p = 0; p < k; p += STRETCH) {
+        // The next stretch: steps so long no hardware foresees.
+        for (int64_t next = p + STRETCH; g->a_row == 1 && next < smaller(p + 2 * STRETCH, k); next++)
+            for (int64_t i = first; i < end; i += 64 / (int64_t)sizeof(float))
+                __builtin_prefetch(g->a + i + (k0 + next) * g->a_k);
         for (int64_t t = t0; t < t1; t++) {
             int64_t i = block->m0 + dit_part(size, tiles, t), rows = block->m0 + dit_part(size, tiles, t + 1) - i;
             dit_pack_rows(g->a + i * g->a_row + (k0 + p) * g->a_k, g->a_row, g->a_k, smaller(k - p, STRETCH), (int)rows,
                           block->a + (t - t0) * ROWS * k + p * ROWS);
         }
+    }
 }
 
 static void multiply(const dit_gemm *g, const struct block *block, int64_t passes)
