@@ -60,6 +60,8 @@ static dit_status draw_samples(void *context, const char *model_folder, int clas
                                                              : MOST_CLASSES,
                            .gap = 2,
                            .seed = 1};
+    if (!grid.count) // a model of text, and no prompts
+        return DIT_OK;
     if (!dit_model_open(model_folder, &model, error) && !dit_draw_grid(model, &grid, &watch, &image, error)) {
         snprintf(path, sizeof path, "%s/samples-%08lld.png", r->folder, (long long)steps);
         if (!dit_png_save(path, &image, NULL, 0, error)) {

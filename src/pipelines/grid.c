@@ -27,9 +27,11 @@ static dit_status draw_one(dit_model *model, const dit_grid *grid, int i, const 
 dit_status dit_draw_grid(dit_model *model, const dit_grid *grid, const dit_watch *watch, dit_image *image,
                          dit_error *error)
 {
+    *image = (dit_image){0};
+    if (grid->count < 1)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "a grid of %d pictures; it takes one at least", grid->count);
     int columns = grid->columns ? grid->columns : (int)ceil(sqrt(grid->count));
     int rows = (grid->count + columns - 1) / columns;
-    *image = (dit_image){0};
     for (int i = 0; i < grid->count && !error->status; i++) {
         dit_image picture = {0};
         if (draw_one(model, grid, i, watch, &picture, error))

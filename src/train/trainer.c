@@ -42,6 +42,7 @@ struct trainer {
     float **sums, **gradients; // of accumulated micro-batches, and where the plan leaves each one's; NULL without
     dit_log *log;
     int lock;
+    bool made_lock; // the folder had none
     int64_t saved;  // steps of the newest checkpoint
     int64_t logged; // the last step whose line is in the log
     double smooth;  // running mean of the loss
@@ -86,7 +87,10 @@ static dit_status open_folder(struct trainer *t, dit_error *error)
     if (dit_make_folder(t->folder, error))
         return error->status;
     snprintf(path, sizeof path, "%s/.lock", t->folder);
-    t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    t->lock = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    t->made_lock = t->lock >= 0;
+    if (t->lock < 0 && errno == EEXIST)
+        t->lock = open(path, O_RDWR | O_CLOEXEC);
     if (t->lock < 0)
         return dit_fail_errno(error, errno, "%s", path);
     if (flock(t->lock, LOCK_EX | LOCK_NB)) {
@@ -108,7 +112,8 @@ static void discard(const struct trainer *t)
     if (!stat(path, &log) && log.st_size == 0)
         unlink(path);
     snprintf(path, sizeof path, "%s/.lock", t->folder);
-    unlink(path);
+    if (t->made_lock)
+        unlink(path);
     rmdir(t->folder);
 }
 

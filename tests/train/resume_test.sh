@@ -5,13 +5,13 @@ source "$(dirname "$0")/../cli/common.sh"
 export OMP_NUM_THREADS=1
 cp -r "$source_root/tests/fixtures/train/images" images
 
-STEPS=120
+STEPS=400
 recipe() { # NAME MODEL DATA TRAIN...: a recipe in a few lines
     cat >"$1.yaml" <<END
 model: {heads: 1, width: 16, patch: 4, layers: 1, $2}
 data: {size: 8, flip: true, shift: 0.1, drop: 0.2, $3}
 objective: {kind: flow, predict: velocity, times: logit_normal}
-train: {steps: $STEPS, lr: 1e-3, warmup: 10, ema: [0.9, 0.99], seed: 3, sample_every: 50, $4}
+train: {steps: $STEPS, lr: 1e-3, warmup: 10, ema: [0.9, 0.99], seed: 3, sample_every: 150, $4}
 samples: {steps: 2, ema: 0, prompts: [$5]}
 END
 }
@@ -56,17 +56,23 @@ newest() { # RUN
     ls "$1"/checkpoint-*.safetensors | tail -1
 }
 
+logged() { # RUN: lines of its log
+    cat "$1/log.jsonl" 2>/dev/null | wc -l || true
+}
+
 # ---- Killed again and again, at any moment
 for kind in classes sums text; do
     train whole-$kind $kind.yaml
     moments=''
-    for attempt in 1 2 3 4 5 6 7 8; do
+    for ((attempt = 0; attempt < 8; attempt++)); do
+        wanted=$(($(logged killed-$kind) + RANDOM % 80))
         "$dit" train $kind.yaml --out killed-$kind -q 2>err.txt &
         process=$!
-        sleep "0.$(printf %03d $((RANDOM % 250)))"
+        until [ "$(logged killed-$kind)" -ge $wanted ] || ! kill -0 $process 2>/dev/null; do sleep 0.01; done
+        sleep "0.0$((RANDOM % 50 + 10))"
         kill -9 $process 2>/dev/null || true
         wait $process 2>/dev/null || true
-        moments+=" $(cat killed-$kind/log.jsonl 2>/dev/null | wc -l || true)"
+        moments+=" $(logged killed-$kind)"
     done
     train killed-$kind $kind.yaml
     echo "$kind: killed after the steps$moments"
