@@ -128,6 +128,8 @@ dit_status dit_plan_new(dit_graph *g, dit_weights *weights, const dit_plan_optio
     dit_status status = dit_graph_error(g)->status;
     if (status)
         return dit_fail(error, status, "%s", dit_graph_error(g)->message);
+    if (dit_cpu_start(error)) // which kernels run: DIT_CPU, or the machine's best
+        return error->status;
     if (!options)
         options = &defaults;
     folded.of = calloc((size_t)g->value_count + 1, sizeof *folded.of);
