@@ -7,7 +7,7 @@
 // thread. What else was tried: docs/speed.md.
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/vmath.h"
+#include "backend/cpu/finish.h"
 #include <omp.h>
 
 enum {
@@ -109,69 +109,42 @@ size_t dit_gemm_workspace(const dit_gemm *g)
     return (size_t)((s.a + s.b + s.partial) * dit_cpu_most_threads()) * sizeof(float);
 }
 
-static void activate(dit_activation activation, float *t, int count)
+// Does what follows the sums to t (rows, COLUMNS), rows m0.. and columns n0.. of the product, and stores it in c.
+static void finish(const dit_gemm *g, int64_t m0, int rows, int64_t n0, int columns, const float *t)
 {
-    switch (activation) {
-    case DIT_NO_ACTIVATION:
+    bool whole = columns % DIT_LANES == 0;
+    switch (g->activation) {
+#define CASE(activation)                                                                                               \
+    case activation:                                                                                                   \
+        if (whole)                                                                                                     \
+            finish_rows(true, activation, g, m0, rows, n0, columns, t);                                                \
+        else                                                                                                           \
+            finish_rows(false, activation, g, m0, rows, n0, columns, t);                                               \
         break;
-    case DIT_SILU:
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            t[i] = vsilu(t[i]);
-        break;
-    case DIT_GELU_TANH:
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            t[i] = vgelu_tanh(t[i]);
-        break;
-    case DIT_GELU_ERF:
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            t[i] = vgelu_erf(t[i]);
-        break;
-    case DIT_RELU:
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            t[i] = t[i] < 0 ? 0 : t[i]; // NaN stays
-        break;
+        CASE(DIT_NO_ACTIVATION)
+        CASE(DIT_SILU)
+        CASE(DIT_GELU_TANH)
+        CASE(DIT_GELU_ERF)
+        CASE(DIT_RELU)
+#undef CASE
     }
 }
 
-// t (rows, COLUMNS) += x, and x = t, for the columns that exist; a row of x follows the former after `x_row` floats.
-static void add(float *t, const float *x, int64_t x_row, int rows, int columns)
+// t += kept, and kept = t: partial sums from pass to pass.
+static void add_kept(float *t, const float *kept, int64_t kept_row, int rows, int columns)
 {
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            t[i * COLUMNS + j] += x[i * x_row + j];
+    if (columns % DIT_LANES == 0)
+        finish_add(true, t, kept, kept_row, rows, columns);
+    else
+        finish_add(false, t, kept, kept_row, rows, columns);
 }
 
-static void store(const float *t, float *x, int64_t x_row, int rows, int columns)
+static void keep(const float *t, float *kept, int64_t kept_row, int rows, int columns)
 {
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            x[i * x_row + j] = t[i * COLUMNS + j];
-}
-
-// Does what follows the sums to t (rows, COLUMNS), rows m0.. and columns n0.. of the product, and stores it in c.
-static void finish(const dit_gemm *g, int64_t m0, int rows, int64_t n0, int columns, float *t)
-{
-    float *c = g->c + m0 * g->c_row + n0;
-    if (g->bias)
-        add(t, g->bias + n0, 0, rows, columns);
-    if (g->row_bias)
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < COLUMNS; j++)
-                t[i * COLUMNS + j] += g->row_bias[m0 + i];
-    activate(g->activation, t, rows * COLUMNS);
-    if (g->gate)
-        for (int i = 0; i < rows; i++) {
-            const float *gate = g->gate + (m0 + i) / g->gate_rows * g->gate_row + n0;
-            for (int j = 0; j < columns; j++)
-                t[i * COLUMNS + j] *= gate[j];
-        }
-    if (g->residual)
-        add(t, g->residual + m0 * g->residual_row + n0, g->residual_row, rows, columns);
-    store(t, c, g->c_row, rows, columns);
+    if (columns % DIT_LANES == 0)
+        finish_copy(true, t, kept, kept_row, rows, columns);
+    else
+        finish_copy(false, t, kept, kept_row, rows, columns);
 }
 
 // Panels of B, or rows of b that serve as one: element (k, j) of panel i is at b + i * step + k * b_k + j.
@@ -220,6 +193,13 @@ static void tile_of(const dit_gemm *g, const struct block *block, int64_t pass, 
     int columns = (int)smaller(block->n1 - n, COLUMNS), vectors = columns <= DIT_LANES ? 1 : DIT_TILE_VECTORS;
     dit_tile tile = dit_tiles[right.dtype][vectors - 1][rows - 1];
     float *c = g->c + i * g->c_row + n;
+    // What the tile will be stored to, and added to, arrives while its sums are made.
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < columns; j += 64 / (int)sizeof(float)) {
+            __builtin_prefetch(c + r * g->c_row + j, 1);
+            if (g->residual)
+                __builtin_prefetch(g->residual + (i + r) * g->residual_row + n + j);
+        }
     if (passes == 1 && columns == vectors * DIT_LANES && plain(g)) {
         tile(k, a, a_row, a_k, right.b, right.b_k, c, g->c_row);
         return;
@@ -229,9 +209,9 @@ static void tile_of(const dit_gemm *g, const struct block *block, int64_t pass, 
     int64_t kept_row = block->partial ? width : g->c_row;
     tile(k, a, a_row, a_k, right.b, right.b_k, t, COLUMNS);
     if (pass > 0)
-        add(t, kept, kept_row, rows, columns);
+        add_kept(t, kept, kept_row, rows, columns);
     if (pass < passes - 1)
-        store(t, kept, kept_row, rows, columns);
+        keep(t, kept, kept_row, rows, columns);
     else
         finish(g, i, rows, n, columns, t);
 }
