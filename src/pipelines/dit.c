@@ -52,4 +52,10 @@ static dit_status fill(const dit_model *m, const dit_job *job, dit_plan *plan, d
 }
 
 const dit_pipeline_class dit_pipeline_class_dit = {
-    .name = "DiTPipeline", .open = open, .start = start, .describe = describe, .fill = fill};
+    .name = "DiTPipeline",
+    .steps_network_input = true,
+    .open = open,
+    .start = start,
+    .describe = describe,
+    .fill = fill,
+};

@@ -41,6 +41,10 @@ struct dit_model {
 
 struct dit_pipeline_class {
     const char *name;
+    // The public loop hands its sampler what the network was given: the state divided as the network needs it, which it
+    // stays, and both halves of a guided batch, for which noise is drawn alike; and it starts from unit noise whatever
+    // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
+    bool steps_network_input;
     // Opens what the family needs beside the transformer, and checks that the transformer is one of its kind.
     dit_status (*open)(dit_model *model, dit_error *error);
     void (*close)(dit_model *model); // NULL: nothing to close

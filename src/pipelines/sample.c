@@ -20,7 +20,8 @@ struct run {
     int64_t out_picture; // of the network's output for it
     float *state;        // (count, channels, height, width)
     float *output;       // (count, channels, height, width): guided, and without a predicted variance
-    float *noise;        // like state
+    float *noise;        // like state, or (rows, channels, height, width): see steps_network_input
+    int64_t noise_values;
     dit_image preview;
 };
 
@@ -81,6 +82,8 @@ static dit_status call_network(struct run *r, dit_error *error)
     float *input = dit_plan_input(plan, "hidden_states").data, *time = dit_plan_input(plan, "timestep").data;
     size_t half = (size_t)(job->count * r->picture);
     dit_sampler_scale_input(r->sampler, r->state, input);
+    if (r->model->class->steps_network_input)
+        memcpy(r->state, input, half * sizeof *input);
     if (job->guided)
         memcpy(input + half, input, half * sizeof *input);
     for (int64_t i = 0; i < job->rows; i++)
@@ -119,7 +122,7 @@ static dit_status step(struct run *r, dit_error *error)
     if (r->model->predicts_sample && r->sampler->sigmas)
         velocity_from_sample(r->output, r->state, r->sampler->sigmas[r->sampler->next], n);
     if (dit_sampler_draws_noise(r->sampler))
-        dit_randn(&r->generator, r->noise, (size_t)n);
+        dit_randn(&r->generator, r->noise, (size_t)r->noise_values);
     if (dit_sampler_step(r->sampler, r->output, r->noise, r->state, error))
         return error->status;
     return report(r, error);
@@ -141,11 +144,15 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     r->out_picture = dit_shape_count(&output.shape) / job->rows;
     r->state = state->data;
     r->output = malloc((size_t)(job->count * r->picture) * sizeof *r->output);
-    r->noise = malloc((size_t)(job->count * r->picture) * sizeof *r->noise);
+    const bool steps_input = r->model->class->steps_network_input;
+    r->noise_values = (steps_input ? job->rows : job->count) * r->picture;
+    r->noise = malloc((size_t)r->noise_values * sizeof *r->noise);
     if (!r->output || !r->noise)
         return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
     dit_generator_seed(&r->generator, job->request->seed);
     dit_randn(&r->generator, r->state, (size_t)(job->count * r->picture));
+    for (int64_t i = 0; !steps_input && i < job->count * r->picture; i++)
+        r->state[i] *= r->sampler->init_noise_sigma;
     return DIT_OK;
 }
 
