@@ -5,7 +5,7 @@ tokenizer=$source_root/tests/fixtures/tokenizer
 # Every committed text and its ids (jsonl: {"text": ..., "ids": [...], "first": [...]}).
 lines=$(printf 'a red panda\n\nMoon' | "$dit" tokenize "$tokenizer")
 expected=$(for text in 'a red panda' '' ; do
-    grep -F "{\"text\": \"$text\", " "$tokenizer/ids.jsonl" | head -1 | sed 's/.*"ids": \(\[[^]]*\]\).*/\1/'
+    grep -m 1 -F "{\"text\": \"$text\", " "$tokenizer/ids.jsonl" | sed 's/.*"ids": \(\[[^]]*\]\).*/\1/'
 done)
 [ "$(head -2 <<<"$lines")" = "$expected" ] || fail "ids: $lines instead of $expected"
 [ "$(wc -l <<<"$lines")" -eq 3 ] || fail "one list a line: $lines"

@@ -79,8 +79,8 @@ for kind in classes sums text; do
     same "killed $kind" killed-$kind whole-$kind
 done
 # Until their schedules part, after the warmup, two batches of two are one of four.
-paste <(sed 's/[^0-9.]*\([0-9]*\), "loss": \([0-9.e-]*\),.*/\1 \2/' whole-classes/log.jsonl) \
-    <(sed 's/.*"loss": \([0-9.e-]*\),.*/\1/' whole-sums/log.jsonl) | head -10 >losses
+paste <(sed -n '1,10s/[^0-9.]*\([0-9]*\), "loss": \([0-9.e-]*\),.*/\1 \2/p' whole-classes/log.jsonl) \
+    <(sed -n '1,10s/.*"loss": \([0-9.e-]*\),.*/\1/p' whole-sums/log.jsonl) >losses
 awk '{ d = $2 - $3; if (NF != 3 || d * d > 1e-10 * $2 * $2) bad = 1 } END { exit bad || NR != 10 }' losses ||
     fail "two micro-batches of two are not a batch of four: $(cat losses)"
 
