@@ -46,7 +46,7 @@ static dit_tensor padding_mask(dit_graph *g, const nn_segment *segments, int cou
 
 static bool sees(const nn_segment *from, const nn_segment *to)
 {
-    return !to->visible_to || to->visible_to >> from->role & 1;
+    return !to->visible_to || (to->visible_to >> from->role & 1);
 }
 
 // (1, 1, S, S): which segments see which; none when all see all.
@@ -88,10 +88,15 @@ nn_sequence nn_sequence_join(dit_graph *g, const nn_segment *segments, int count
     dit_tensor tokens[NN_MAX_SEGMENTS], positions[NN_MAX_SEGMENTS];
     if (count < 1 || count > NN_MAX_SEGMENTS) {
         dit_graph_fail(g, DIT_UNSUPPORTED, "a sequence of %d segments; it takes 1 to %d", count, NN_MAX_SEGMENTS);
-        return s;
+        return (nn_sequence){0};
     }
     for (int i = 0; i < count; i++) {
         int64_t T = dit_extent(g, segments[i].tokens, 1);
+        if (segments[i].role < 0 || segments[i].role >= NN_ROLES) {
+            dit_graph_fail(g, DIT_UNSUPPORTED, "segment %d has role %d; roles are 0 to %d", i, segments[i].role,
+                           NN_ROLES - 1);
+            return (nn_sequence){0};
+        }
         tokens[i] = segments[i].tokens;
         positions[i] = dit_is_none(segments[i].positions) ? dit_filled(g, DIT_SHAPE(T, 3), 0) : segments[i].positions;
         s.start[i + 1] = s.start[i] + T;
@@ -112,6 +117,10 @@ dit_tensor nn_sequence_conditions(dit_graph *g, const nn_sequence *s, const nn_s
 {
     dit_tensor parts[NN_MAX_SEGMENTS];
     for (int i = 0; i < s->segments; i++) {
+        if (dit_is_none(segments[i].condition)) {
+            dit_graph_fail(g, DIT_BAD_ARGUMENT, "segment %d has no condition of its own", i);
+            return DIT_NONE;
+        }
         dit_shape shape = *dit_shape_of(g, segments[i].condition); // (B, 1, C')
         shape.dim[1] = s->start[i + 1] - s->start[i];
         parts[i] = dit_expand(g, segments[i].condition, shape);

@@ -6,7 +6,7 @@
 
 #include "nn/nn.h"
 
-enum { NN_MAX_SEGMENTS = 16 };
+enum { NN_MAX_SEGMENTS = 16, NN_ROLES = 32 };
 
 typedef struct nn_segment {
     dit_tensor tokens;    // (B, T, C)
@@ -25,11 +25,12 @@ typedef struct nn_sequence {
     int64_t start[NN_MAX_SEGMENTS + 1]; // of each segment; the last entry is S
 } nn_sequence;
 
-// Joins segments in their order. All agree in B and C.
+// Joins segments in their order. All agree in B and C. A wrong number of segments or a role out of range is the graph's
+// error, and the answer has no segments.
 nn_sequence nn_sequence_join(dit_graph *g, const nn_segment *segments, int count);
 // The tokens of one segment out of x (B, S, C) -> (B, T, C).
 dit_tensor nn_sequence_part(dit_graph *g, const nn_sequence *s, dit_tensor x, int segment);
-// The segments' conditions, each repeated over its tokens: (B, S, C').
+// The segments' conditions, each repeated over its tokens: (B, S, C'). All must have one.
 dit_tensor nn_sequence_conditions(dit_graph *g, const nn_sequence *s, const nn_segment *segments);
 
 // Positions (T, 3) of a grid of tokens, frames over rows over columns, shifted by an origin (t, y, x).
