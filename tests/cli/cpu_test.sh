@@ -2,8 +2,8 @@
 # DIT_CPU chooses the kernels: every set that the processor has draws, and a name that is none is refused.
 set -euo pipefail
 dit=$1
-model=../tests/fixtures/dit/patch-8
-[ -d "$model" ] || model=fixtures/dit/patch-8
+model=../tests/fixtures/models/dit/patch-8
+[ -d "$model" ] || model=fixtures/models/dit/patch-8
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -35,13 +35,13 @@ accept info whole.safetensors --tensors
 accept convert "$fixtures/safetensors/sharded/diffusion_pytorch_model.safetensors.index.json" --dtype f32 -o again.safetensors
 cmp whole.safetensors again.safetensors || fail "the index and its folder give different files"
 accept convert six.safetensors --dtype f16 -o /dev/null
-accept info "$fixtures/dit/geglu"
+accept info "$fixtures/models/dit/geglu"
 grep -q '_class_name: "DiTTransformer2DModel"' <<<"$output" || fail "no class in: $output"
 [ -z "$(find . -name '.dit-*')" ] || fail "temporary files are left: $(ls -A)"
 
 # A pipeline's folder
 mkdir -p pipe/transformer pipe/scheduler
-cp "$fixtures/dit/geglu/config.json" "$fixtures/dit/geglu/diffusion_pytorch_model.safetensors" pipe/transformer/
+cp "$fixtures/models/dit/geglu/config.json" "$fixtures/models/dit/geglu/diffusion_pytorch_model.safetensors" pipe/transformer/
 echo '{"_class_name": "DiTPipeline", "transformer": ["diffusers", "DiTTransformer2DModel"],
        "scheduler": ["diffusers", "DDIMScheduler"], "../x": ["a", "b"]}' >pipe/model_index.json
 accept info pipe

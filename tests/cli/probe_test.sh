@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # dit forward, dit grad, dit bench and dit info --plan: what they write, and what they refuse.
 source "$(dirname "$0")/common.sh"
-cp -r "$source_root/tests/fixtures/dit/gelu" gelu
+cp -r "$source_root/tests/fixtures/models/dit/gelu" gelu
 inputs=gelu/inputs.safetensors
 
 # ---- Results under their published names
@@ -91,7 +91,7 @@ refuse 1 'target' grad gelu --inputs arguments.safetensors -o x
 
 # ---- Folders that do not fit
 set_config() { # KEY VALUE
-    sed -E "s/\"$1\": [^,]*(,?)\$/\"$1\": $2\1/" "$source_root/tests/fixtures/dit/gelu/config.json" >gelu/config.json
+    sed -E "s/\"$1\": [^,]*(,?)\$/\"$1\": $2\1/" "$source_root/tests/fixtures/models/dit/gelu/config.json" >gelu/config.json
     grep -qF "\"$1\": $2" gelu/config.json || fail "the test did not change $1"
 }
 for value in -3 0 true '"2"' 2.5 1e999 NaN 99999999999999999999; do

@@ -132,7 +132,7 @@ static void the_judge_must_be_one(void **state)
     (void)state;
     dit_error error = {0};
     dit_judge *judge;
-    dit_judge_open(&judge, DIT_SOURCE_DIR "/tests/fixtures/dit/gelu", &error);
+    dit_judge_open(&judge, DIT_SOURCE_DIR "/tests/fixtures/models/dit/gelu", &error);
     assert_null(judge);
     assert_refused(&error, DIT_BAD_FILE, "DiTTransformer2DModel", "EfficientNetLite");
     error = (dit_error){0};

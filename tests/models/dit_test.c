@@ -1,5 +1,5 @@
-// tests/models/dit_test.c: every tiny DiT of tests/fixtures/dit (made by tools/fixtures/dit.py) gives the outputs and
-// gradients that diffusers gives.
+// tests/models/dit_test.c: every tiny DiT of tests/fixtures/models/dit (made by tools/fixtures/models/dit.py) gives the
+// outputs and gradients that diffusers gives.
 //
 // In f32 outputs agree to 2e-6 of their largest value, gradients to 1e-5 of each tensor's (a tensor whose values are
 // all below a thousandth of the largest gradient, such as a key bias's, whose true gradient is zero: of that largest).
@@ -9,11 +9,10 @@
 // mean square of the difference is held to 5e-4 (bf16 is equal to the bit here, f16 for most models). torch's own
 // attention also rounds the softmax's weights, after a fast exponential whose bits depend on the processor; dit keeps
 // f32 there. From torch's own outputs two and a half units of the format at the largest value are allowed.
-#include "../io/support.h"
+#include "models/distance.h"
 #include "models/probe.h"
-#include <math.h>
 
-#define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/dit/"
+#define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/models/dit/"
 
 static const char *const models[] = {"affine-norm",      "geglu",   "gelu",   "larger-picture",
                                      "learned-variance", "patch-4", "patch-8"};
@@ -35,37 +34,6 @@ static void run_model(dit_probe *p, const char *model, const dit_probe_options *
     assert_fine(error);
 }
 
-struct distance {
-    double largest; // of the difference, relative to the largest value or to `floor` where that is more
-    double root_mean_square;
-};
-
-static double largest_of(const dit_array *a)
-{
-    double largest = 0;
-    for (int64_t i = 0; i < dit_shape_count(&a->shape); i++)
-        largest = fmax(largest, fabs(dit_element_get(a->dtype, a->data, i)));
-    return largest;
-}
-
-static struct distance distance_of(const dit_array *found, const dit_array *wanted, double floor)
-{
-    struct distance d = {0};
-    double squares = 0, scale = fmax(largest_of(wanted), floor);
-    int64_t count = dit_shape_count(&wanted->shape);
-    assert_true(dit_shape_equal(&found->shape, &wanted->shape));
-    assert_true(count > 0 && scale > 0);
-    for (int64_t i = 0; i < count; i++) {
-        double a = dit_element_get(found->dtype, found->data, i), b = dit_element_get(wanted->dtype, wanted->data, i);
-        assert_true(isfinite(a));
-        d.largest = fmax(d.largest, fabs(a - b) / scale);
-        d.root_mean_square += (a - b) * (a - b);
-        squares += b * b;
-    }
-    d.root_mean_square = sqrt(d.root_mean_square / squares);
-    return d;
-}
-
 static struct distance distance_to(const dit_probe *p, const char *model, const char *file)
 {
     char path[512];
@@ -81,14 +49,6 @@ static struct distance distance_to(const dit_probe *p, const char *model, const 
     struct distance d = distance_of(&found, &wanted, 0);
     dit_safetensors_close(outputs);
     return d;
-}
-
-static void hold(const char *what, const char *model, double found, double most)
-{
-    if (!(found <= most)) {
-        print_error("%s: %s differs by %.2g, %.2g allowed\n", model, what, found, most);
-        fail();
-    }
 }
 
 static void outputs_are_those_of_diffusers(void **state)
