@@ -141,6 +141,11 @@ dit_tensor dit_constant(dit_graph *g, dit_dtype dtype, dit_shape shape, const vo
     return t;
 }
 
+const void *dit_constant_data(const dit_graph *g, dit_tensor t)
+{
+    return !dit_is_none(t) && g->values[t.id].kind == DIT_VALUE_CONSTANT ? g->values[t.id].data : NULL;
+}
+
 dit_tensor dit_scalar(dit_graph *g, float value)
 {
     return dit_constant(g, DIT_F32, DIT_SCALAR, &value);
@@ -201,6 +206,19 @@ dit_tensor dit_parameter(dit_graph *g, const char *name, dit_shape shape, dit_in
     }
     g->values[t.id].name = kept;
     return t;
+}
+
+dit_tensor dit_buffer(dit_graph *g, const char *name, dit_tensor otherwise)
+{
+    const char *full = dit_scope_name(g, name);
+    dit_value value = {.kind = DIT_VALUE_PARAMETER, .shape = *dit_shape_of(g, otherwise)};
+    if (g->error.status || !g->weights || !dit_weights_find(g->weights, full))
+        return otherwise;
+    if (!bind_parameter(g, full, value.shape, &value.dtype))
+        return DIT_NONE;
+    if (!(value.name = dit_arena_copy_text(g->arena, full)))
+        dit_graph_no_memory(g);
+    return add_value(g, value);
 }
 
 void dit_output(dit_graph *g, const char *name, dit_tensor value)

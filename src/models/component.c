@@ -105,31 +105,50 @@ static bool is_listed(const char *const *list, const char *name)
     return false;
 }
 
-static dit_status check_argument(const dit_component *c, dit_method method, const dit_safetensors_entry *e,
-                                 const char *file, dit_error *error)
+// The argument that a tensor of the file is, checked; NULL after an error.
+static const dit_argument *find_argument(const dit_component *c, dit_method method, const dit_safetensors_entry *e,
+                                         const char *file, dit_error *error)
 {
     char names[300] = "";
     for (const dit_argument *a = c->class->method[method].arguments; a->name; a++) {
         if (takes(a, e->name)) {
             if (e->dtype == DIT_DTYPES)
-                return dit_fail(error, DIT_UNSUPPORTED, "%s: %s has the dtype %s, which nothing here computes with",
-                                file, e->name, e->dtype_name);
-            if (e->rank < a->least_rank || e->rank > a->most_rank)
-                return dit_fail(error, DIT_BAD_FILE, "%s: %s has %d dimensions; the model takes %d%s", file, e->name,
-                                e->rank, e->rank < a->least_rank ? a->least_rank : a->most_rank,
-                                a->least_rank == a->most_rank ? "" : " or so");
-            return DIT_OK;
+                dit_fail(error, DIT_UNSUPPORTED, "%s: %s has the dtype %s, which nothing here computes with", file,
+                         e->name, e->dtype_name);
+            else if (e->rank < a->least_rank || e->rank > a->most_rank)
+                dit_fail(error, DIT_BAD_FILE, "%s: %s has %d dimensions; the model takes %d%s", file, e->name, e->rank,
+                         e->rank < a->least_rank ? a->least_rank : a->most_rank,
+                         a->least_rank == a->most_rank ? "" : " or so");
+            for (int k = 0; !error->status && k < e->rank; k++)
+                if (e->dim[k] < 1)
+                    dit_fail(error, DIT_BAD_FILE, "%s: %s is empty", file, e->name);
+            return error->status ? NULL : a;
         }
         size_t n = strlen(names);
         snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", a->name);
     }
-    return dit_fail(error, DIT_BAD_FILE, "%s: %.100s is not an argument of %s, which takes %s", file, e->name,
-                    c->class->name, names);
+    dit_fail(error, DIT_BAD_FILE, "%s: %.100s is not an argument of %s, which takes %s", file, e->name, c->class->name,
+             names);
+    return NULL;
 }
 
-dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_method method,
-                                  const dit_safetensors *inputs, const char *const *others, dit_dtype dtype,
-                                  dit_named_tensors *out, dit_error *error)
+// Entry `i` of the file as a value of the graph: a constant when the description looks at it, an input otherwise.
+static dit_tensor argument_value(dit_graph *g, const dit_argument *a, dit_safetensors *inputs, size_t i,
+                                 dit_dtype dtype, dit_error *error)
+{
+    const dit_safetensors_entry *e = dit_safetensors_at(inputs, i);
+    dit_shape shape = {.rank = e->rank};
+    dit_array array;
+    memcpy(shape.dim, e->dim, sizeof shape.dim);
+    if (a->need != DIT_CONSTANT)
+        return dit_input(g, e->name, dit_dtype_is_float(e->dtype) ? dtype : e->dtype, shape);
+    if (dit_safetensors_array(inputs, i, &array, error))
+        return DIT_NONE;
+    return dit_constant(g, array.dtype, array.shape, array.data);
+}
+
+dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_method method, dit_safetensors *inputs,
+                                  const char *const *others, dit_dtype dtype, dit_named_tensors *out, dit_error *error)
 {
     const char *file = dit_safetensors_path(inputs);
     dit_named_tensors in = {0};
@@ -141,17 +160,14 @@ dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_meth
             continue;
         if (in.count == DIT_MAX_ARGUMENTS)
             return dit_fail(error, DIT_BAD_FILE, "%s: more than %d tensors", file, DIT_MAX_ARGUMENTS);
-        if (check_argument(c, method, e, file, error))
+        const dit_argument *a = find_argument(c, method, e, file, error);
+        dit_tensor value = a ? argument_value(g, a, inputs, i, dtype, error) : DIT_NONE;
+        if (error->status)
             return error->status;
-        dit_shape shape = {.rank = e->rank};
-        memcpy(shape.dim, e->dim, sizeof shape.dim);
-        for (int k = 0; k < e->rank; k++)
-            if (e->dim[k] < 1)
-                return dit_fail(error, DIT_BAD_FILE, "%s: %s is empty", file, e->name);
-        dit_named_add(&in, e->name, dit_input(g, e->name, dit_dtype_is_float(e->dtype) ? dtype : e->dtype, shape));
+        dit_named_add(&in, e->name, value);
     }
     for (const dit_argument *a = c->class->method[method].arguments; a->name; a++)
-        if (a->required && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
+        if (a->need == DIT_REQUIRED && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
             return dit_fail(error, DIT_BAD_FILE, "%s: %s is missing; %s needs it", file, a->name, c->class->name);
     c->class->method[method].describe(g, c->config, &in, out);
     const dit_error *fault = dit_graph_error(g);

@@ -26,7 +26,7 @@ void dit_component_close(dit_component *component);
 // Tensors named in `others` (NULL-ended; may be NULL) are not arguments. Outputs are declared by dit_output, and are
 // listed in `out`.
 dit_status dit_component_describe(const dit_component *component, dit_graph *g, dit_method method,
-                                  const dit_safetensors *inputs, const char *const *others, dit_dtype dtype,
+                                  dit_safetensors *inputs, const char *const *others, dit_dtype dtype,
                                   dit_named_tensors *out, dit_error *error);
 // Copies the arguments into the plan's inputs, rounding floats, and checks ids against what they index.
 dit_status dit_component_fill(const dit_plan *plan, dit_safetensors *inputs, dit_error *error);
