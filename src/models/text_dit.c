@@ -25,7 +25,7 @@ static nn_attention_options attention_options(dit_graph *g, const dit_text_dit_c
     rope_split(c->head_width, split);
     return (nn_attention_options){.heads = c->heads,
                                   .head_width = c->head_width,
-                                  .qk_norm = true,
+                                  .qk_norm = NN_QK_RMS,
                                   .qk_norm_eps = NORM_EPS,
                                   .rope = dit_rope_table(g, positions, 3, split, 100, DIT_F32),
                                   .rope_interleaved = true,

@@ -57,3 +57,22 @@ dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t
     }
     return y;
 }
+
+dit_tensor nn_swiglu(dit_graph *g, const char *name, dit_tensor x, int64_t width, const char *const names[3])
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name) {
+        dit_tensor gate = dit_silu(g, nn_linear(g, names[0], x, width, false));   // (..., width)
+        dit_tensor h = dit_mul(g, gate, nn_linear(g, names[1], x, width, false)); // (..., width)
+        y = nn_linear(g, names[2], h, dit_extent(g, x, -1), false);               // (..., C)
+    }
+    return y;
+}
+
+dit_tensor nn_text_projection(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind)
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name)
+        y = nn_linear(g, "linear_2", activate(g, nn_linear(g, "linear_1", x, width, true), kind), width, true);
+    return y;
+}

@@ -28,6 +28,10 @@ typedef enum nn_feed_forward_kind {
 } nn_feed_forward_kind;
 // x: (..., C) -> (..., C) through `width` features. Names: NAME.net.0.proj, NAME.net.2.
 dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind);
+// (silu(x W) * (x V)) W2 with separate projections and no biases: `names` of W, V and W2 under NAME.
+dit_tensor nn_swiglu(dit_graph *g, const char *name, dit_tensor x, int64_t width, const char *const names[3]);
+// Features of a text into the network's width: NAME.linear_1, activation, NAME.linear_2. x: (..., C') -> (..., width).
+dit_tensor nn_text_projection(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind);
 
 // Normalisation and modulation
 // -----------------------------------------------------------------------------------------
@@ -51,12 +55,20 @@ void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t
 // Attention
 // ------------------------------------------------------------------------------------------------------------
 
+// The norm of queries and keys over a head, before they are turned.
+typedef enum nn_qk_norm {
+    NN_QK_NONE,
+    NN_QK_RMS,         // with weights
+    NN_QK_PLAIN_LAYER, // a layer norm without affine part
+} nn_qk_norm;
+
 typedef struct nn_attention_options {
     int heads, head_width;
     int kv_heads;        // 0: as many as heads
     bool no_qkv_bias;    // to_q, to_k and to_v without biases
+    bool no_output;      // the heads side by side, (B, T, heads * head_width), without to_out
     bool no_output_bias; // to_out.0 without
-    bool qk_norm;        // RMS norm of queries and keys over a head: norm_q, norm_k
+    nn_qk_norm qk_norm;  // norm_q, norm_k
     float qk_norm_eps;
     dit_tensor rope; // a rope table (T, head_width/2, 2), or none
     bool rope_interleaved;
@@ -66,6 +78,10 @@ typedef struct nn_attention_options {
 // NAME.to_q, NAME.to_k, NAME.to_v, NAME.to_out.0. Taps: NAME.q, NAME.k, NAME.v.
 dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor context,
                         const nn_attention_options *options);
+// One projection of it: x (B, T, C) -> (B, T, heads, head_width), normed and turned by `rope` (or not: none). Without
+// `norm` (a name) neither.
+dit_tensor nn_heads(dit_graph *g, const char *projection, const char *norm, dit_tensor x, int heads, dit_tensor rope,
+                    const nn_attention_options *options);
 
 // Images and time
 // ------------------------------------------------------------------------------------------------------
@@ -95,5 +111,9 @@ typedef struct nn_time_options {
 } nn_time_options;
 dit_tensor nn_time_embedding(dit_graph *g, const char *name, dit_tensor t, int64_t width,
                              const nn_time_options *options);
+// The sum of the embeddings of a time (B), a guidance scale (B) or none, and a text's pooled features (B, P), whose
+// dtype is the network's -> (B, width). Names: NAME.timestep_embedder, guidance_embedder, text_embedder.
+dit_tensor nn_time_text_embedding(dit_graph *g, const char *name, dit_tensor t, dit_tensor guidance, dit_tensor pooled,
+                                  int64_t width);
 
 #endif

@@ -15,3 +15,17 @@ dit_tensor nn_time_embedding(dit_graph *g, const char *name, dit_tensor t, int64
     }
     return y;
 }
+
+dit_tensor nn_time_text_embedding(dit_graph *g, const char *name, dit_tensor t, dit_tensor guidance, dit_tensor pooled,
+                                  int64_t width)
+{
+    const nn_time_options time = {.frequencies = 256, .flip = true, .dtype = dit_dtype_of(g, pooled)};
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name) {
+        y = nn_time_embedding(g, "timestep_embedder", t, width, &time); // (B, width)
+        if (!dit_is_none(guidance))
+            y = dit_add(g, y, nn_time_embedding(g, "guidance_embedder", guidance, width, &time));
+        y = dit_add(g, y, nn_text_projection(g, "text_embedder", pooled, width, NN_SILU));
+    }
+    return y;
+}
