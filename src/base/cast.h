@@ -1,11 +1,13 @@
-// base/cast.h: floating-point arrays in another floating-point type.
+// base/cast.h: arrays of real numbers in another type.
 #ifndef DIT_BASE_CAST_H
 #define DIT_BASE_CAST_H
 
 #include "base/tensor.h"
 
-// Rounds `count` elements to the nearest value of type `to`, ties to even, by way of f32 as PyTorch does; NaN stays
-// NaN. Both types are floating-point. Uses all threads. Returns false when a finite value became infinite.
+// Converts `count` elements by way of f32. Both types are floating-point or quantised, and `count` is a multiple of
+// their blocks. Floating-point types are rounded to nearest, ties to even, as PyTorch does, and NaN stays NaN; block
+// formats are quantised as dit_block_encode does. Uses all threads. Returns false when a finite value became infinite
+// or NaN, and when a value that goes into a block format is not finite.
 bool dit_cast_floats(dit_dtype to, void *result, dit_dtype from, const void *source, int64_t count);
 
 #endif

@@ -1,5 +1,6 @@
 // base/tensor.c: shapes, arrays and single elements.
 #include "base/tensor.h"
+#include "base/block_format.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,15 +8,39 @@
 
 static const struct {
     const char *name;
-    size_t size;
+    size_t size; // of a block
+    int block;
 } dtypes[DIT_DTYPES] = {
-    [DIT_F32] = {"f32", 4}, [DIT_F16] = {"f16", 2}, [DIT_BF16] = {"bf16", 2}, [DIT_I32] = {"i32", 4},
-    [DIT_I64] = {"i64", 8}, [DIT_U8] = {"u8", 1},   [DIT_BOOL] = {"bool", 1}, [DIT_F64] = {"f64", 8},
+    [DIT_F32] = {"f32", 4, 1},
+    [DIT_F16] = {"f16", 2, 1},
+    [DIT_BF16] = {"bf16", 2, 1},
+    [DIT_I32] = {"i32", 4, 1},
+    [DIT_I64] = {"i64", 8, 1},
+    [DIT_U8] = {"u8", 1, 1},
+    [DIT_BOOL] = {"bool", 1, 1},
+    [DIT_F64] = {"f64", 8, 1},
+    [DIT_F8_E4M3] = {"f8_e4m3", 1, 1},
+    [DIT_F8_E5M2] = {"f8_e5m2", 1, 1},
+    [DIT_Q8_0] = {"q8_0", DIT_Q8_0_BYTES, DIT_SMALL_BLOCK},
+    [DIT_Q4_0] = {"q4_0", DIT_Q4_0_BYTES, DIT_SMALL_BLOCK},
+    [DIT_Q4_1] = {"q4_1", DIT_Q4_1_BYTES, DIT_SMALL_BLOCK},
+    [DIT_Q5_0] = {"q5_0", DIT_Q5_0_BYTES, DIT_SMALL_BLOCK},
+    [DIT_Q5_1] = {"q5_1", DIT_Q5_1_BYTES, DIT_SMALL_BLOCK},
+    [DIT_Q2_K] = {"q2_k", DIT_Q2_K_BYTES, DIT_K_BLOCK},
+    [DIT_Q3_K] = {"q3_k", DIT_Q3_K_BYTES, DIT_K_BLOCK},
+    [DIT_Q4_K] = {"q4_k", DIT_Q4_K_BYTES, DIT_K_BLOCK},
+    [DIT_Q5_K] = {"q5_k", DIT_Q5_K_BYTES, DIT_K_BLOCK},
+    [DIT_Q6_K] = {"q6_k", DIT_Q6_K_BYTES, DIT_K_BLOCK},
 };
 
 size_t dit_dtype_size(dit_dtype dtype)
 {
     return dtypes[dtype].size;
+}
+
+int dit_dtype_block(dit_dtype dtype)
+{
+    return dtypes[dtype].block;
 }
 
 const char *dit_dtype_name(dit_dtype dtype)
@@ -63,6 +88,10 @@ dit_status dit_shape_check(const dit_shape *shape, dit_dtype dtype, dit_error *e
         if (__builtin_mul_overflow(bytes, shape->dim[i], &bytes) || bytes >> 62)
             return dit_fail(error, DIT_NO_MEMORY, "a tensor is larger than any memory");
     }
+    int64_t row = shape->rank ? shape->dim[shape->rank - 1] : 1;
+    if (row % dit_dtype_block(dtype))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "a tensor has rows of %lld elements; %s stores %d together",
+                        (long long)row, dit_dtype_name(dtype), dit_dtype_block(dtype));
     return DIT_OK;
 }
 
@@ -77,7 +106,8 @@ char *dit_shape_text(const dit_shape *shape, char text[160])
 
 size_t dit_array_bytes(const dit_array *array)
 {
-    return (size_t)dit_shape_count(&array->shape) * dit_dtype_size(array->dtype);
+    return (size_t)dit_shape_count(&array->shape) / (size_t)dit_dtype_block(array->dtype) *
+           dit_dtype_size(array->dtype);
 }
 
 dit_status dit_array_alloc(dit_array *array, dit_dtype dtype, dit_shape shape, dit_error *error)
@@ -155,6 +185,70 @@ uint16_t dit_f32_to_f16(float value)
     return sign | (uint16_t)((rounded >> 13) - (112u << 10));
 }
 
+float dit_f8_e4m3_to_f32(uint8_t bits)
+{
+    uint32_t sign = (uint32_t)(bits & 0x80) << 24, exponent = bits >> 3 & 15, fraction = bits & 7;
+    union {
+        uint32_t u;
+        float f;
+    } x;
+    if (exponent == 0) // zero or subnormal: fraction * 2^-9
+        x.f = (float)fraction * 0x1p-9f;
+    else
+        x.u = (bits & 0x7f) == 0x7f ? 0x7fc00000u : (exponent + 120) << 23 | fraction << 20;
+    x.u |= sign;
+    return x.f;
+}
+
+uint8_t dit_f32_to_f8_e4m3(float value)
+{
+    union {
+        float f;
+        uint32_t u;
+    } x = {value};
+    uint8_t sign = (uint8_t)(x.u >> 24 & 0x80);
+    uint32_t magnitude = x.u & 0x7fffffffu;
+    if (magnitude > 0x7f800000u)
+        return sign | 0x7f;
+    if (magnitude > 0x43e00000u) // above 448
+        return sign | 0x7e;
+    if (magnitude < 0x3c800000u) // subnormal: scale so that one unit is 2^-9, and round
+        return sign | (uint8_t)lrintf(fabsf(value) * 0x1p9f);
+    uint32_t rounded = magnitude + 0x7ffffu + (magnitude >> 20 & 1);
+    return sign | (uint8_t)((rounded >> 20) - (120u << 3));
+}
+
+float dit_f8_e5m2_to_f32(uint8_t bits)
+{
+    return dit_f16_to_f32((uint16_t)(bits << 8)); // the upper half of an f16
+}
+
+uint8_t dit_f32_to_f8_e5m2(float value)
+{
+    union {
+        float f;
+        uint32_t u;
+    } x = {value};
+    uint8_t sign = (uint8_t)(x.u >> 24 & 0x80);
+    uint32_t magnitude = x.u & 0x7fffffffu;
+    if (magnitude > 0x7f800000u)
+        return sign | 0x7f;
+    if (magnitude >= 0x47700000u) // 61440, rounds to infinity
+        return sign | 0x7c;
+    if (magnitude < 0x38800000u) // subnormal: scale so that one unit is 2^-16, and round
+        return sign | (uint8_t)lrintf(fabsf(value) * 0x1p16f);
+    uint32_t rounded = magnitude + 0xfffffu + (magnitude >> 21 & 1);
+    return sign | (uint8_t)((rounded >> 21) - (112u << 2));
+}
+
+static double element_of_block(dit_dtype dtype, const void *data, int64_t i)
+{
+    float values[DIT_K_BLOCK];
+    int block = dit_dtype_block(dtype);
+    dit_block_decode(dtype, (const uint8_t *)data + i / block * (int64_t)dit_dtype_size(dtype), values, block);
+    return values[i % block];
+}
+
 double dit_element_get(dit_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
@@ -170,8 +264,15 @@ double dit_element_get(dit_dtype dtype, const void *data, int64_t i)
         return (double)((const int64_t *)data)[i];
     case DIT_F64:
         return ((const double *)data)[i];
-    default:
+    case DIT_F8_E4M3:
+        return dit_f8_e4m3_to_f32(((const uint8_t *)data)[i]);
+    case DIT_F8_E5M2:
+        return dit_f8_e5m2_to_f32(((const uint8_t *)data)[i]);
+    case DIT_U8:
+    case DIT_BOOL:
         return ((const uint8_t *)data)[i];
+    default:
+        return element_of_block(dtype, data, i);
     }
 }
 
@@ -199,8 +300,16 @@ void dit_element_set(dit_dtype dtype, void *data, int64_t i, double value)
     case DIT_BOOL:
         ((uint8_t *)data)[i] = value != 0;
         break;
-    default:
+    case DIT_U8:
         ((uint8_t *)data)[i] = (uint8_t)value;
+        break;
+    case DIT_F8_E4M3:
+        ((uint8_t *)data)[i] = dit_f32_to_f8_e4m3((float)value);
+        break;
+    case DIT_F8_E5M2:
+        ((uint8_t *)data)[i] = dit_f32_to_f8_e5m2((float)value);
+        break;
+    default: // a block has no single elements
         break;
     }
 }
