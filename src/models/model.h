@@ -20,10 +20,6 @@ typedef struct dit_named_tensors {
 } dit_named_tensors;
 
 dit_tensor dit_named_find(const dit_named_tensors *list, const char *name); // DIT_NONE when absent
-// The integers (i32, i64 or bool) of a constant argument: of one tensor of that name, or of the dotted members NAME.0,
-// NAME.1, ... or NAME.0.0, NAME.0.1, NAME.1.0, ... in their order. Returns how many there are, 0 when absent; more than
-// `room`, a gap in the list, or another kind of value is the graph's error.
-int dit_named_integers(dit_graph *g, const dit_named_tensors *list, const char *name, int64_t *values, int room);
 void dit_named_add(dit_named_tensors *list, const char *name, dit_tensor tensor);
 
 typedef enum dit_need {
