@@ -64,6 +64,7 @@ void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t
 typedef enum nn_qk_norm {
     NN_QK_NONE,
     NN_QK_RMS,         // with weights
+    NN_QK_LAYER,       // with weights and biases
     NN_QK_PLAIN_LAYER, // a layer norm without affine part
 } nn_qk_norm;
 
