@@ -112,12 +112,13 @@ void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *pr
         weights->release(weights->release_context, weight);
 }
 
-static bool ends_in_one_of(const char *name, const char *const *endings)
+// Whether a name ends in one of a list, or begins with one of those that end in '*'.
+static bool is_one_of(const char *name, const char *const *list)
 {
     size_t n = strlen(name);
-    for (; endings && *endings; endings++) {
-        size_t m = strlen(*endings);
-        if (m <= n && !strcmp(name + n - m, *endings))
+    for (; list && *list; list++) {
+        size_t m = strlen(*list);
+        if (m && (*list)[m - 1] == '*' ? !strncmp(name, *list, m - 1) : m <= n && !strcmp(name + n - m, *list))
             return true;
     }
     return false;
@@ -130,7 +131,7 @@ dit_status dit_weights_check_all_used(const dit_weights *weights, const char *co
     int unused = 0;
     for (int i = 0; i < weights->count; i++) {
         const dit_weight *w = weights->entries[i];
-        if (w->used || ends_in_one_of(w->name, ignored))
+        if (w->used || is_one_of(w->name, ignored))
             continue;
         size_t n = strlen(names);
         if (unused++ < NAMED)

@@ -48,8 +48,8 @@ void dit_weights_on_release(dit_weights *weights, dit_weights_release release, v
 // Hands `prepared` (malloc'd) over to a weight and releases the original.
 void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *prepared, size_t bytes, const void *by);
 
-// Fails, naming the first three, when tensors of the set were declared by no graph (those whose name ends in one of
-// `ignored`, a NULL-ended list or NULL, excepted).
+// Fails, naming the first three, when tensors of the set were declared by no graph, those excepted whose name ends in
+// one of `ignored` (a NULL-ended list, or NULL) or begins with one of it that ends in '*' ("visual.*").
 dit_status dit_weights_check_all_used(const dit_weights *weights, const char *const *ignored, dit_error *error);
 
 #endif
