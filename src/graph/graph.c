@@ -213,12 +213,12 @@ bool dit_parameter_stored(dit_graph *g, const char *name)
     return g->weights && dit_weights_find(g->weights, dit_scope_name(g, name));
 }
 
-dit_tensor dit_buffer(dit_graph *g, const char *name, dit_tensor otherwise)
+dit_tensor dit_buffer(dit_graph *g, const char *name, dit_shape shape)
 {
     const char *full = dit_scope_name(g, name);
-    dit_value value = {.kind = DIT_VALUE_PARAMETER, .shape = *dit_shape_of(g, otherwise)};
+    dit_value value = {.kind = DIT_VALUE_PARAMETER, .shape = shape};
     if (g->error.status || !g->weights || !dit_weights_find(g->weights, full))
-        return otherwise;
+        return DIT_NONE;
     if (!bind_parameter(g, full, value.shape, &value.dtype))
         return DIT_NONE;
     if (!(value.name = dit_arena_copy_text(g->arena, full)))

@@ -47,9 +47,9 @@ dit_tensor dit_filled(dit_graph *g, dit_shape shape, float value); // f32: one s
 dit_tensor dit_parameter(dit_graph *g, const char *name, dit_shape shape, dit_initial initial);
 // Whether weights are open that hold a tensor of this name inside the present scope.
 bool dit_parameter_stored(dit_graph *g, const char *name);
-// A tensor that files carry beside the parameters and that is not trained, such as a table of positions: in the file's
-// storage format, or `otherwise` where no weights are open or they lack it.
-dit_tensor dit_buffer(dit_graph *g, const char *name, dit_tensor otherwise);
+// A tensor that files carry beside the parameters and that is not trained, such as a table of positions, in the file's
+// storage format; DIT_NONE where no weights are open or they lack it.
+dit_tensor dit_buffer(dit_graph *g, const char *name, dit_shape shape);
 // The elements of a constant; NULL for any other value.
 const void *dit_constant_data(const dit_graph *g, dit_tensor t);
 // Marks a value to be read after every run, by name.

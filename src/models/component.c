@@ -66,6 +66,19 @@ static dit_status round_to(dit_array from, dit_dtype dtype, dit_array *to, dit_e
     return DIT_OK;
 }
 
+// Today's name of a stored tensor; `text` has room for it. NULL when it does not fit.
+static const char *todays_name(const dit_model_class *class, const char *name, char *text, size_t size)
+{
+    for (const char *const *part = class->older_weights; part && *part; part += 2) {
+        const char *at = strstr(name, part[0]);
+        if (!at)
+            continue;
+        int n = snprintf(text, size, "%.*s%s%s", (int)(at - name), name, part[1], at + strlen(part[0]));
+        return n >= 0 && (size_t)n < size ? text : NULL;
+    }
+    return name;
+}
+
 static dit_status open_weights(dit_component *c, dit_dtype dtype, dit_error *error)
 {
     dit_status status = dit_safetensors_open(&c->file, c->folder, error);
@@ -73,8 +86,15 @@ static dit_status open_weights(dit_component *c, dit_dtype dtype, dit_error *err
     if (!status && !c->weights)
         status = dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
     for (size_t i = 0; !status && i < dit_safetensors_count(c->file); i++) {
-        const char *name = dit_safetensors_at(c->file, i)->name;
+        char text[512];
+        const char *stored_name = dit_safetensors_at(c->file, i)->name,
+                   *name = todays_name(c->class, stored_name, text, sizeof text);
         dit_array stored, rounded;
+        if (!name) {
+            status =
+                dit_fail(error, DIT_BAD_FILE, "%s: %.100s...: the tensor's name is too long", c->folder, stored_name);
+            break;
+        }
         status = dit_safetensors_array(c->file, i, &stored, error);
         if (status)
             break;
@@ -92,13 +112,37 @@ static dit_status open_weights(dit_component *c, dit_dtype dtype, dit_error *err
     return status;
 }
 
+// An autoencoder's methods have weights of their own: describes both, so that all are known to be used and to fit.
+static dit_status declare_autoencoder(dit_component *c, dit_error *error)
+{
+    dit_autoencoder_facts facts;
+    dit_graph *g = dit_graph_new(c->weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
+    c->class->autoencoder(c->config, &facts);
+    for (dit_method method = DIT_ENCODE; method <= DIT_DECODE; method++) {
+        int64_t side = method == DIT_ENCODE ? facts.ratio : 1,
+                channels = method == DIT_ENCODE ? facts.in_channels : facts.latent_channels;
+        dit_named_tensors in = {0}, out = {0};
+        dit_named_add(
+            &in, "x",
+            dit_input(g, method == DIT_ENCODE ? "pixels" : "latents", DIT_F32, DIT_SHAPE(1, channels, side, side)));
+        c->class->method[method].describe(g, c->config, &in, &out);
+    }
+    if (dit_graph_error(g)->status)
+        dit_fail(error, dit_graph_error(g)->status, "%s: %s", c->folder, dit_graph_error(g)->message);
+    dit_graph_free(g);
+    return error->status;
+}
+
 dit_status dit_component_open(dit_component *c, const char *folder, dit_dtype dtype, dit_error *error)
 {
     *c = (dit_component){.folder = strdup(folder)};
     if (!c->folder)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", folder);
-    dit_status status = open_config(c, error);
-    return status ? status : open_weights(c, dtype, error);
+    if (open_config(c, error) || open_weights(c, dtype, error))
+        return error->status;
+    return c->class->autoencoder ? declare_autoencoder(c, error) : DIT_OK;
 }
 
 void dit_component_close(dit_component *c)

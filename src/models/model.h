@@ -21,10 +21,6 @@ typedef struct dit_named_tensors {
 } dit_named_tensors;
 
 dit_tensor dit_named_find(const dit_named_tensors *list, const char *name); // DIT_NONE when absent
-// The integers (i32, i64 or bool) of a constant argument: of one tensor of that name, or of the dotted members NAME.0,
-// NAME.1, ... or NAME.0.0, NAME.0.1, NAME.1.0, ... in their order. Returns how many there are, 0 when absent; more than
-// `room`, a gap in the list, or another kind of value is the graph's error.
-int dit_named_integers(dit_graph *g, const dit_named_tensors *list, const char *name, int64_t *values, int room);
 void dit_named_add(dit_named_tensors *list, const char *name, dit_tensor tensor);
 
 typedef enum dit_need {
@@ -41,6 +37,17 @@ typedef struct dit_argument {
 
 typedef enum dit_method { DIT_FORWARD, DIT_ENCODE, DIT_DECODE, DIT_METHODS } dit_method;
 
+// What a pipeline has to know of an autoencoder.
+typedef struct dit_autoencoder_facts {
+    int in_channels, out_channels, latent_channels;
+    int ratio;           // pixels of the picture to one of the latents, along each axis
+    int tile;            // side of a tile, in pixels of the picture, where nobody chooses another
+    double tile_overlap; // share of a tile that it has in common with the next one
+    // Of the configuration, for the pipeline to apply: a network sees (x - shift) * scale of what is encoded. 1 and 0
+    // when the configuration says nothing.
+    double scaling_factor, shift_factor;
+} dit_autoencoder_facts;
+
 typedef struct dit_model_class {
     const char *name;               // its `_class_name`
     const char *const *older_names; // under which earlier releases saved it; NULL-ended, or NULL
@@ -54,6 +61,10 @@ typedef struct dit_model_class {
         const dit_argument *arguments;
         void (*describe)(dit_graph *g, const void *config, const dit_named_tensors *in, dit_named_tensors *out);
     } method[DIT_METHODS];
+    // Of autoencoders only: their methods use different weights, and all of them belong to the file.
+    void (*autoencoder)(const void *config, dit_autoencoder_facts *facts);
+    // Parts of tensor names as earlier releases wrote them, each followed by today's; NULL-ended, or NULL.
+    const char *const *older_weights;
     // Endings of tensor names that files carry along and no forward pass uses ("visual.*": beginnings); NULL-ended.
     const char *const *buffers;
 } dit_model_class;

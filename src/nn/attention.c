@@ -10,6 +10,8 @@ static dit_tensor norm_heads(dit_graph *g, const char *norm, dit_tensor x, const
         return x;
     case NN_QK_RMS:
         return nn_rms_norm(g, norm, x, o->qk_norm_eps);
+    case NN_QK_LAYER:
+        return nn_layer_norm(g, norm, x, o->qk_norm_eps);
     case NN_QK_PLAIN_LAYER:
         return nn_layer_norm(g, NULL, x, o->qk_norm_eps);
     }

@@ -33,6 +33,11 @@ dit_tensor nn_swiglu(dit_graph *g, const char *name, dit_tensor x, int64_t width
 // Features of a text into the network's width: NAME.linear_1, activation, NAME.linear_2. x: (..., C') -> (..., width).
 dit_tensor nn_text_projection(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind);
 
+// Activations by the names that configurations give them (`act_fn`).
+typedef enum nn_activation { NN_ACT_SILU, NN_ACT_SWISH, NN_ACT_MISH, NN_ACT_GELU, NN_ACT_RELU } nn_activation;
+extern const char *const nn_activation_names[]; // in this order; NULL-ended
+dit_tensor nn_activate(dit_graph *g, dit_tensor x, nn_activation activation);
+
 // Normalisation and modulation
 // -----------------------------------------------------------------------------------------
 
@@ -59,6 +64,7 @@ void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t
 typedef enum nn_qk_norm {
     NN_QK_NONE,
     NN_QK_RMS,         // with weights
+    NN_QK_LAYER,       // with weights and biases
     NN_QK_PLAIN_LAYER, // a layer norm without affine part
 } nn_qk_norm;
 
@@ -93,6 +99,14 @@ dit_tensor nn_patch_embed_2d(dit_graph *g, const char *name, dit_tensor image, i
 // W / stride), rounded up. NAME.weight (features, C, kernel, kernel), uniform within 1 / sqrt(C kernel^2) at the start,
 // as PyTorch starts convolutions; NAME.bias (features).
 dit_tensor nn_conv_2d(dit_graph *g, const char *name, dit_tensor x, int64_t features, int kernel, int stride);
+// Any convolution of images. What is 0 is the usual: stride 1, one group, padding by half the kernel.
+typedef struct nn_conv_options {
+    int kernel, stride, groups;
+    bool no_padding;
+    bool no_bias;
+} nn_conv_options;
+// (B, C, H, W) -> (B, features, H', W'). NAME.weight (features, C / groups, kernel, kernel), NAME.bias (features).
+dit_tensor nn_conv(dit_graph *g, const char *name, dit_tensor x, int64_t features, const nn_conv_options *options);
 // (B, rows * columns, patch * patch * channels) -> (B, channels, rows * patch, columns * patch), channels last in a
 // token.
 dit_tensor nn_unpatchify_2d(dit_graph *g, dit_tensor tokens, int patch, int64_t channels, int64_t rows,

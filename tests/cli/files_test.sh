@@ -87,8 +87,8 @@ tensors large.safetensors '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}
 before=$(md5sum <f16.safetensors)
 refuse 1 'large.safetensors: tensor "w" holds numbers too large for f16' convert large.safetensors --dtype f16 -o f16.safetensors
 [ "$before" = "$(md5sum <f16.safetensors)" ] || fail "a failed conversion spoilt the older file"
-tensors strange.safetensors '{"w":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}' '\0001'
-refuse 1 'tensor "w" is F8_E4M3 with 1 axes, which cannot be converted' convert strange.safetensors --dtype f16 -o x.safetensors
+tensors strange.safetensors '{"w":{"dtype":"U16","shape":[1],"data_offsets":[0,2]}}' '\0001\0001'
+refuse 1 'tensor "w" is U16 with 1 axes, which cannot be converted' convert strange.safetensors --dtype f16 -o x.safetensors
 tensors red.safetensors '{"\u001b[31mw":{"dtype":"F9","shape":[1],"data_offsets":[0,1]}}' '\0001'
 refuse 1 'red.safetensors' info red.safetensors
 tensors bell.safetensors '{"\u001b[31m\u0007":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}' '\0001'

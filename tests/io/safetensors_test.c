@@ -100,9 +100,13 @@ static void unsupported_tensors_are_named_only_when_used(void **state)
     dit_safetensors_get(set, "fine", &array, &error);
     assert_fine(error);
     assert_true(*(float *)array.data == 4.0f);
-    static const char *const names[][2] = {{"i8", "I8"},           {"i16", "I16"},         {"u16", "U16"},
-                                           {"u32", "U32"},         {"u64", "U64"},         {"c64", "C64"},
-                                           {"f8_e4m3", "F8_E4M3"}, {"f8_e5m2", "F8_E5M2"}, {"rank7", "7 dimensions"}};
+    dit_safetensors_get(set, "f8_e4m3", &array, &error);
+    assert_true(array.dtype == DIT_F8_E4M3 && dit_element_get(array.dtype, array.data, 1) == 2);
+    dit_safetensors_get(set, "f8_e5m2", &array, &error);
+    assert_true(array.dtype == DIT_F8_E5M2 && dit_element_get(array.dtype, array.data, 1) == 2);
+    assert_fine(error);
+    static const char *const names[][2] = {{"i8", "I8"},   {"i16", "I16"}, {"u16", "U16"},           {"u32", "U32"},
+                                           {"u64", "U64"}, {"c64", "C64"}, {"rank7", "7 dimensions"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         error = (dit_error){0};
         dit_safetensors_get(set, names[i][0], &array, &error);

@@ -1,0 +1,76 @@
+// io/mapped_file.c: reading or mapping a whole file.
+#include "io/mapped_file.h"
+#include "io/file.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { LARGEST_COPY = 64 << 20 };
+
+static dit_status copy(dit_mapped_file *file, int fd, const char *path, size_t size, dit_error *error)
+{
+    unsigned char *data = aligned_alloc(64, (size + 64) & ~(size_t)63);
+    if (!data)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory for its %zu bytes", path, size);
+    *file = (dit_mapped_file){data, size, false};
+    return dit_file_read_at(fd, path, data, size, 0, error);
+}
+
+static dit_status map(dit_mapped_file *file, int fd, const char *path, size_t size, dit_error *error)
+{
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return dit_fail_errno(error, errno, "%s: cannot map it into memory", path);
+    *file = (dit_mapped_file){data, size, true};
+    return DIT_OK;
+}
+
+dit_status dit_mapped_file_open(dit_mapped_file *file, const char *path, dit_error *error)
+{
+    int fd;
+    uint64_t size;
+    *file = (dit_mapped_file){0};
+    dit_status status = dit_file_open(path, &fd, &size, error);
+    if (status)
+        return status;
+    if (size > SIZE_MAX / 2)
+        status = dit_fail(error, DIT_NO_MEMORY, "%s: is larger than the address space", path);
+    else
+        status =
+            size < LARGEST_COPY ? copy(file, fd, path, (size_t)size, error) : map(file, fd, path, (size_t)size, error);
+    close(fd);
+    if (status)
+        dit_mapped_file_close(file);
+    return status;
+}
+
+void dit_mapped_file_close(dit_mapped_file *file)
+{
+    if (file->mapped)
+        munmap((void *)file->data, file->size);
+    else
+        free((void *)file->data);
+    *file = (dit_mapped_file){0};
+}
+
+static void advise(const dit_mapped_file *file, const void *data, size_t size, int advice)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)data;
+    uintptr_t first = (uintptr_t)file->data, end = first + file->size;
+    if (!file->mapped || start < first || start >= end)
+        return;
+    uintptr_t last = size < end - start ? start + size : end;
+    start &= ~(page - 1);
+    madvise((void *)start, last - start, advice);
+}
+
+void dit_mapped_file_release(const dit_mapped_file *file, const void *data, size_t size)
+{
+    advise(file, data, size, MADV_DONTNEED);
+}
+
+void dit_mapped_file_prefetch(const dit_mapped_file *file, const void *data, size_t size)
+{
+    advise(file, data, size, MADV_WILLNEED);
+}
