@@ -5,6 +5,7 @@
 
 struct config {
     int vocabulary, width, feed_forward, layers, heads, positions, types;
+    int64_t padding; // id whose embedding is not trained
     float norm_eps;
     dit_text_activation activation;
 };
@@ -44,7 +45,7 @@ static dit_tensor embed(dit_graph *g, const struct config *c, const dit_text_inp
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "token_type_ids does not have the shape of input_ids");
     }
     DIT_SCOPE (g, "embeddings") {
-        x = dit_text_embedding(g, "word_embeddings", c->vocabulary, c->width, in->ids, in->dtype); // (B, T, C)
+        x = dit_text_embedding(g, "word_embeddings", c->vocabulary, c->width, c->padding, in); // (B, T, C)
         x = dit_add(g, x, nn_embedding(g, "token_type_embeddings", c->types, c->width, types));
         x = dit_add(g, x, dit_text_positions(g, "position_embeddings", c->positions, c->width, in));
         x = nn_layer_norm(g, "LayerNorm", x, c->norm_eps);
@@ -85,6 +86,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     struct config *c = config;
     dit_text_ignore(json, error);
     c->vocabulary = (int)dit_json_int_or(json, "vocab_size", 30522, 1, 1 << 24, error);
+    c->padding = dit_text_padding_id(json, 0, c->vocabulary, error);
     c->width = (int)dit_json_int_or(json, "hidden_size", 768, 1, 1 << 16, error);
     c->feed_forward = (int)dit_json_int_or(json, "intermediate_size", 3072, 1, 1 << 20, error);
     c->layers = (int)dit_json_int_or(json, "num_hidden_layers", 12, 1, DIT_TEXT_MOST_LAYERS, error);

@@ -67,7 +67,8 @@ static dit_tensor describe(dit_graph *g, const struct config *c, const dit_named
     dit_tensor states[DIT_TEXT_MOST_LAYERS + 1], x = DIT_NONE;
     DIT_SCOPE (g, "%s", dit_text_prefix(g, prefixes, "embeddings.token_embedding.weight")) {
         DIT_SCOPE (g, "embeddings") {
-            x = dit_text_embedding(g, "token_embedding", c->vocabulary, c->width, in.ids, in.dtype); // (B, T, C)
+            x = dit_text_embedding(g, "token_embedding", c->vocabulary, c->width, DIT_TEXT_NO_PADDING,
+                                   &in); // (B, T, C)
             x = dit_add(g, x, dit_text_positions(g, "position_embedding", c->positions, c->width, &in));
         }
         states[0] = x;

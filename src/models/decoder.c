@@ -200,7 +200,7 @@ static dit_tensor layer(dit_graph *g, const dit_decoder_config *c, dit_tensor x,
 // The rounding of the embedding's factor is part of the reference: in bf16 sqrt(3072) is 55.5.
 static dit_tensor embed(dit_graph *g, const dit_decoder_config *c, const dit_text_inputs *in)
 {
-    dit_tensor x = dit_text_embedding(g, "embed_tokens", c->vocabulary, c->width, in->ids, in->dtype); // (B, T, C)
+    dit_tensor x = dit_text_embedding(g, "embed_tokens", c->vocabulary, c->width, c->padding, in); // (B, T, C)
     if (c->embedding_scale <= 0)
         return x;
     uint32_t bits;

@@ -18,8 +18,9 @@ typedef struct dit_decoder_rope {
 
 typedef struct dit_decoder_config {
     int vocabulary, width, feed_forward, layers, heads;
-    int kv_heads;   // 0: as many as heads
-    int head_width; // 0: width / heads
+    int kv_heads;    // 0: as many as heads
+    int head_width;  // 0: width / heads
+    int64_t padding; // id whose embedding is not trained
     dit_text_activation activation;
     float norm_eps;
     float query_scale;     // 0: 1 / sqrt(head_width)

@@ -66,6 +66,7 @@ void dit_decoder_read(dit_decoder_config *c, dit_json json, const char *activati
 {
     dit_text_ignore(json, error);
     c->vocabulary = (int)dit_json_int_or(json, "vocab_size", c->vocabulary, 1, 1 << 24, error);
+    c->padding = dit_text_padding_id(json, c->padding, c->vocabulary, error);
     c->width = (int)dit_json_int_or(json, "hidden_size", c->width, 1, 1 << 16, error);
     c->feed_forward = (int)dit_json_int_or(json, "intermediate_size", c->feed_forward, 1, 1 << 20, error);
     c->layers = (int)dit_json_int_or(json, "num_hidden_layers", c->layers, 1, DIT_TEXT_MOST_LAYERS, error);

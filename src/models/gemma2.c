@@ -7,7 +7,7 @@
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
     // The softening of logits comes after all that an encoder gives.
-    static const char *const ignored[] = {"hidden_act", "final_logit_softcapping", NULL};
+    static const char *const ignored[] = {"hidden_act", "final_logit_softcapping", "sliding_window_size", NULL};
     dit_decoder_config *c = config;
     *c = (dit_decoder_config){.vocabulary = 256000,
                               .width = 2304,

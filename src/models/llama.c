@@ -10,6 +10,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
                               .layers = 32,
                               .heads = 32,
                               .activation = DIT_TEXT_SILU,
+                              .padding = DIT_TEXT_NO_PADDING,
                               .norm_eps = 1e-6f,
                               .rope = {.theta = 10000}};
     dit_decoder_read(c, json, "hidden_act", error);

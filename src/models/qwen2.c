@@ -19,6 +19,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
                               .layers = 32,
                               .heads = 32,
                               .kv_heads = 32,
+                              .padding = DIT_TEXT_NO_PADDING,
                               .norm_eps = 1e-6f,
                               .rope = {.theta = 10000}};
     read_text(c, json, error);
@@ -39,6 +40,7 @@ static dit_status configure_vl(void *config, dit_json json, dit_error *error)
                               .layers = 80,
                               .heads = 64,
                               .kv_heads = 8,
+                              .padding = DIT_TEXT_NO_PADDING,
                               .norm_eps = 1e-5f,
                               .rope = {.theta = 1000000}};
     bool nested = dit_json_has(json, "text_config");

@@ -12,6 +12,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
                               .kv_heads = 32,
                               .head_width = 128,
                               .activation = DIT_TEXT_SILU,
+                              .padding = DIT_TEXT_NO_PADDING,
                               .norm_eps = 1e-6f,
                               .qk_norm = true,
                               .rope = {.theta = 10000}};

@@ -130,7 +130,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     const dit_tensor pairs = buckets(g, c, in.length);
     dit_tensor states[DIT_TEXT_MOST_LAYERS + 1], bias = DIT_NONE;
     const char *table = dit_text_prefix(g, tables, "weight");
-    dit_tensor x = dit_text_embedding(g, table, c->vocabulary, c->width, in.ids, in.dtype); // (B, T, C)
+    dit_tensor x = dit_text_embedding(g, table, c->vocabulary, c->width, DIT_TEXT_NO_PADDING, &in); // (B, T, C)
     for (int i = 0; i < c->layers; i++) {
         states[i] = x;
         if (c->own_bias)
@@ -165,8 +165,7 @@ static void read_feed_forward(struct config *c, dit_json json, const char *other
 
 static void read_sizes(struct config *c, dit_json json, dit_error *error)
 {
-    static const char *const decoder[] = {"num_decoder_layers", "scale_decoder_outputs", "n_positions", "output_past",
-                                          NULL};
+    static const char *const decoder[] = {"num_decoder_layers", "scale_decoder_outputs", "n_positions", NULL};
     dit_text_ignore(json, error);
     dit_json_ignore(json, decoder, error);
     c->vocabulary = (int)dit_json_int_or(json, "vocab_size", c->vocabulary, 1, 1 << 24, error);

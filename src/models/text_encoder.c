@@ -18,7 +18,7 @@ static const char *const common[] = {
     "attention_probs_dropout_prob", "dropout", "dropout_rate", "classifier_dropout", "gradient_checkpointing",
     // How results are handed over, caching, what heads share.
     "use_cache", "cache_implementation", "return_dict", "output_hidden_states", "output_attentions", "torchscript",
-    "use_bfloat16", "tf_legacy_loss", "pruned_heads", "chunk_size_feed_forward", "tie_word_embeddings",
+    "use_bfloat16", "tf_legacy_loss", "output_past", "pruned_heads", "chunk_size_feed_forward", "tie_word_embeddings",
     "tie_encoder_decoder", "is_encoder_decoder", "cross_attention_hidden_size", "pretraining_tp", "prefix",
     // Generation of text.
     "max_length", "min_length", "max_new_tokens", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
@@ -30,6 +30,16 @@ static const char *const common[] = {
 void dit_text_ignore(dit_json config, dit_error *error)
 {
     dit_json_ignore(config, common, error);
+}
+
+int64_t dit_text_padding_id(dit_json config, int64_t otherwise, int64_t vocabulary, dit_error *error)
+{
+    if (json_is_null(json_object_get(config.value, "pad_token_id")))
+        return DIT_TEXT_NO_PADDING;
+    if (!dit_json_has(config, "pad_token_id"))
+        return otherwise;
+    int64_t id = dit_json_int(config, "pad_token_id", -vocabulary, vocabulary - 1, error);
+    return id < 0 ? id + vocabulary : id;
 }
 
 // Names of the table ACT2FN.
@@ -152,11 +162,17 @@ dit_text_inputs dit_text_inputs_of(dit_graph *g, const dit_named_tensors *in)
     return t;
 }
 
-dit_tensor dit_text_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids,
-                              dit_dtype dtype)
+dit_tensor dit_text_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, int64_t padding,
+                              const dit_text_inputs *in)
 {
-    dit_tensor x = nn_embedding(g, name, count, width, ids);
-    return dit_dtype_of(g, x) == dtype ? x : dit_cast(g, x, dtype);
+    dit_tensor x = nn_embedding(g, name, count, width, in->ids);
+    if (dit_dtype_of(g, x) != in->dtype)
+        x = dit_cast(g, x, in->dtype);
+    if (padding == DIT_TEXT_NO_PADDING)
+        return x;
+    dit_tensor pads = dit_equal(g, dit_cast(g, in->ids, DIT_I64), dit_constant(g, DIT_I64, DIT_SCALAR, &padding));
+    pads = dit_reshape(g, pads, DIT_SHAPE(in->batch, in->length, 1));
+    return dit_where(g, pads, dit_detach(g, x), x);
 }
 
 dit_tensor dit_text_positions(dit_graph *g, const char *name, int64_t count, int64_t width, const dit_text_inputs *in)

@@ -16,6 +16,10 @@ enum { DIT_TEXT_MOST_LAYERS = 240 }; // so that every hidden state has room amon
 // ids of special tokens, dropout, starts of new weights, settings of text generation, labels of classifiers.
 void dit_text_ignore(dit_json config, dit_error *error);
 
+// The id whose row of the table of embeddings is not trained, from `pad_token_id`; DIT_TEXT_NO_PADDING when it is null.
+// `otherwise` where the key is absent. A negative id counts from the end of the `vocabulary`.
+int64_t dit_text_padding_id(dit_json config, int64_t otherwise, int64_t vocabulary, dit_error *error);
+
 typedef enum dit_text_activation {
     DIT_TEXT_GELU_ERF,
     DIT_TEXT_GELU_TANH,
@@ -50,9 +54,11 @@ typedef struct dit_text_inputs {
 // From input_ids (B, T), attention_mask (B, T) of any dtype (what is not zero is a token), position_ids.
 dit_text_inputs dit_text_inputs_of(dit_graph *g, const dit_named_tensors *in);
 
-// NAME.weight (count, width) looked up at ids (...) -> (..., width), in `dtype` whatever the table is stored in.
-dit_tensor dit_text_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids,
-                              dit_dtype dtype);
+// NAME.weight (count, width) looked up at the ids (B, T) -> (B, T, width), in the network's dtype whatever the table is
+// stored in. The row of the id `padding` (DIT_TEXT_NO_PADDING: none) gets no gradient, as torch's padding_idx has it.
+enum { DIT_TEXT_NO_PADDING = -1 };
+dit_tensor dit_text_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, int64_t padding,
+                              const dit_text_inputs *in);
 // Rows of NAME.weight (count, width) at positions (B, T), or its first `length` rows -> (B or 1, T, width). `count` is
 // the configuration's max_position_embeddings.
 dit_tensor dit_text_positions(dit_graph *g, const char *name, int64_t count, int64_t width, const dit_text_inputs *in);

@@ -5,8 +5,9 @@
 //   scale: usually 1 / sqrt(D)     causal: query i attends to keys j <= i
 //   y: (B, Tq, H, D), dtype of q     lse: (B, H, Tq) f32, log(sum over j of exp(score_j)), for the backward pass
 // A row that may attend to nothing gives y = 0 and lse = -infinity.
-// Backward: attention_backward gives dq, dk, dv. There is none with respect to the mask.
+// Backward: attention_backward gives dq, dk, dv. A float mask's is made of matrices, and takes memory for all scores.
 #include "graph/ops/attention.h"
+#include <stdlib.h>
 
 enum { Q, K, V, MASK };
 
@@ -27,14 +28,61 @@ static dit_status shape(dit_op_call *call, dit_error *error)
     return DIT_OK;
 }
 
+// x: (B, T, H, D) -> (B, Hkv, H / Hkv, T, D), or its last two axes swapped.
+static dit_tensor by_head(dit_graph *g, dit_tensor x, int64_t kv_heads, bool transposed)
+{
+    dit_shape s = *dit_shape_of(g, x);
+    x = dit_reshape(g, x, DIT_SHAPE(s.dim[0], s.dim[1], kv_heads, s.dim[2] / kv_heads, s.dim[3]));
+    return dit_permute(g, x, transposed ? (int[]){0, 2, 3, 4, 1} : (int[]){0, 2, 3, 1, 4});
+}
+
+// Scores (B, H, Tq, Tk) with those of keys that come after the query shut.
+static dit_tensor shut_later_keys(dit_graph *g, dit_tensor scores)
+{
+    int64_t Tq = dit_extent(g, scores, 2), Tk = dit_extent(g, scores, 3);
+    float *positions = malloc((size_t)(Tq > Tk ? Tq : Tk) * sizeof *positions);
+    if (!positions) {
+        dit_graph_fail(g, DIT_NO_MEMORY, "attention: no memory for a gradient");
+        return DIT_NONE;
+    }
+    for (int64_t i = 0; i < Tq || i < Tk; i++)
+        positions[i] = (float)i;
+    dit_tensor query = dit_constant(g, DIT_F32, DIT_SHAPE(Tq, 1), positions);
+    dit_tensor key = dit_constant(g, DIT_F32, DIT_SHAPE(1, Tk), positions);
+    free(positions);
+    return dit_where(g, dit_less(g, query, key), dit_scalar(g, -INFINITY), scores);
+}
+
+// The gradient of a mask is that of the scores it is added to: p (dy v^T - sum(dy y)), p = exp(scores - lse).
+static dit_tensor mask_gradient(dit_graph *g, const dit_gradient_call *c)
+{
+    const struct dit_attention_attributes *a = c->attributes;
+    const dit_shape *q = dit_shape_of(g, c->in[Q]);
+    int64_t B = q->dim[0], Tq = q->dim[1], H = q->dim[2], Tk = dit_extent(g, c->in[K], 1);
+    int64_t kv_heads = dit_extent(g, c->in[K], 2);
+    const dit_shape scores = DIT_SHAPE(B, H, Tq, Tk), rows = DIT_SHAPE(B, H, Tq, 1);
+    dit_tensor s = dit_matmul(g, by_head(g, c->in[Q], kv_heads, false), by_head(g, c->in[K], kv_heads, true));
+    s = dit_add(g, dit_affine(g, dit_reshape(g, s, scores), a->scale, 0), c->in[MASK]);
+    if (a->causal)
+        s = shut_later_keys(g, s);
+    // Where all is shut lse is -infinity and so is the score; its exponential is to be 0.
+    dit_tensor lse = dit_clamp(g, dit_reshape(g, c->out[1], rows), -1e30f, INFINITY);
+    dit_tensor p = dit_exp(g, dit_sub(g, s, lse));
+    dit_tensor dp = dit_matmul(g, by_head(g, c->dout[0], kv_heads, false), by_head(g, c->in[V], kv_heads, true));
+    dit_tensor mean = dit_sum(g, dit_mul(g, c->dout[0], c->out[0]), 1u << 3, false); // (B, Tq, H)
+    mean = dit_reshape(g, dit_transpose(g, mean, 1, 2), rows);
+    return dit_sum_to(g, dit_mul(g, p, dit_sub(g, dit_reshape(g, dp, scores), mean)), dit_shape_of(g, c->in[MASK]));
+}
+
 static void gradient(dit_graph *g, const dit_gradient_call *c)
 {
     const struct dit_attention_attributes *a = c->attributes;
-    if (c->wanted[MASK] || !dit_is_none(c->dout[1])) {
-        dit_graph_fail(g, DIT_UNSUPPORTED, "attention: a gradient %s is wanted; there are those of y to q, k and v",
-                       c->wanted[MASK] ? "to the mask" : "of lse");
+    if (!dit_is_none(c->dout[1])) {
+        dit_graph_fail(g, DIT_UNSUPPORTED, "attention: a gradient of lse is wanted; there are those of y");
         return;
     }
+    if (c->wanted[MASK])
+        c->din[MASK] = mask_gradient(g, c);
     c->din[Q] = dit_attention_backward(g, c->dout[0], c->in[Q], c->in[K], c->in[V], c->in[MASK], c->out[0], c->out[1],
                                        a->scale, a->causal);
     c->din[K] = dit_sibling(g, c->din[Q], 1);
