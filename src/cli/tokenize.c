@@ -1,6 +1,7 @@
 // cli/tokenize.c: `dit tokenize`: lines of text to lists of token ids. `dit data vocab`: a vocabulary from captions.
 #include "cli/command.h"
 #include "text/bpe_learn.h"
+#include "text/character.h"
 #include "text/tokenizer.h"
 #include "train/dataset.h"
 #include <errno.h>
@@ -34,18 +35,21 @@ static dit_status tokenize(const struct call *call, dit_error *error)
     if (dit_tokenizer_open(&tokenizer, call->operand[0], error))
         return error->status;
     for (ssize_t size; !error->status && (size = getline(&line, &room, stdin)) >= 0;) {
-        int32_t *ids;
-        size_t count;
+        int32_t *ids = NULL;
+        size_t count, text_size;
+        char *text = NULL;
         number++;
         if (size > 0 && line[size - 1] == '\n')
             size--;
-        if (!dit_tokenizer_encode(tokenizer, line, (size_t)size, most, &ids, &count, error)) {
+        if (!dit_text_repair(line, (size_t)size, &text, &text_size, error) &&
+            !dit_tokenizer_encode(tokenizer, text, text_size, most, &ids, &count, error))
             print_ids(ids, count);
-            free(ids);
-        } else {
+        else {
             snprintf(place, sizeof place, "line %" PRIu64, number);
             dit_error_locate(error, place);
         }
+        free(text);
+        free(ids);
     }
     if (!error->status && ferror(stdin))
         dit_fail_errno(error, errno, "cannot read the lines");

@@ -108,8 +108,10 @@ static dit_status count_word(dit_bpe_learner *l, const char *bytes, size_t size,
 dit_status dit_bpe_learner_add(dit_bpe_learner *l, const char *text, size_t size, dit_error *error)
 {
     // The steps that the file written below lists.
-    static const dit_normal steps[] = {DIT_NORMAL_NFKC, DIT_NORMAL_LOWERCASE, DIT_NORMAL_STRIP_LEFT,
-                                       DIT_NORMAL_STRIP_RIGHT};
+    static const dit_normal_step steps[] = {{.kind = DIT_NORMAL_NFKC},
+                                            {.kind = DIT_NORMAL_LOWERCASE},
+                                            {.kind = DIT_NORMAL_STRIP_LEFT},
+                                            {.kind = DIT_NORMAL_STRIP_RIGHT}};
     dit_status status = dit_text_check(text, size, "the text", error);
     dit_text normal;
     if (status || (status = dit_text_normalize(text, size, steps, sizeof steps / sizeof *steps, &normal, error)))

@@ -1,29 +1,13 @@
 // text/byte_level.c: splitting text into words, and the visible alphabet of bytes.
 #include "text/byte_level.h"
-#include "text/normalize.h"
+#include "text/character.h"
 #include <string.h>
-#include <utf8proc.h>
 
 enum kind { LETTER, NUMBER, SIGN, SPACE };
 
 static enum kind kind_of(int code)
 {
-    if (dit_is_space(code))
-        return SPACE;
-    switch (utf8proc_category(code)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-        return LETTER;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-        return NUMBER;
-    default:
-        return SIGN;
-    }
+    return dit_is_space(code) ? SPACE : dit_is_letter(code) ? LETTER : dit_is_number(code) ? NUMBER : SIGN;
 }
 
 static size_t contraction_length(const char *text, size_t size)
@@ -62,24 +46,16 @@ size_t dit_word_length(const char *text, size_t size)
     return n == size || n == last ? n : n - last;
 }
 
-// Is the byte written as itself?
-static bool is_visible(int byte)
-{
-    return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-}
-
 static int code_of(int byte)
 {
-    int code = 0x100;
-    if (is_visible(byte))
-        return byte;
-    for (int b = 0; b < byte; b++)
-        code += !is_visible(b);
-    return code;
+    if (byte <= 0x20)
+        return 0x100 + byte;
+    if (byte >= 0x7f && byte <= 0xa0)
+        return 0x121 + byte - 0x7f;
+    return byte == 0xad ? 0x143 : byte;
 }
 
 void dit_byte_to_text(uint8_t byte, char text[4])
 {
-    utf8proc_ssize_t n = utf8proc_encode_char(code_of(byte), (utf8proc_uint8_t *)text);
-    text[n] = 0;
+    text[dit_character_write(code_of(byte), text)] = 0;
 }

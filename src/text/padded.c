@@ -6,14 +6,17 @@
 dit_status dit_encode_padded(const dit_tokenizer *tokenizer, const char *text, size_t length, int64_t *ids,
                              uint8_t *mask, dit_error *error)
 {
-    int pad = dit_tokenizer_find(tokenizer, "<pad>");
+    dit_tokenizer_habits habits = dit_tokenizer_ask(tokenizer);
+    int pad = habits.pad_id >= 0 ? habits.pad_id : dit_tokenizer_find(tokenizer, "<pad>");
     int32_t *found = NULL;
     size_t count = 0;
     if (dit_tokenizer_encode(tokenizer, text, strlen(text), length, &found, &count, error))
         return error->status;
+    size_t start = habits.pad_left ? length - count : 0;
     for (size_t i = 0; i < length; i++) {
-        ids[i] = i < count ? found[i] : pad < 0 ? 0 : pad;
-        mask[i] = i < count;
+        bool is_text = i >= start && i - start < count;
+        ids[i] = is_text ? found[i - start] : pad < 0 ? 0 : pad;
+        mask[i] = is_text;
     }
     free(found);
     return DIT_OK;
