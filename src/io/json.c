@@ -94,6 +94,12 @@ bool dit_json_has(dit_json object, const char *key)
     return value && !json_is_null(value);
 }
 
+bool dit_json_is_null(dit_json object, const char *key, dit_error *error)
+{
+    mark_read(object, key, error);
+    return json_is_null(json_object_get(object.value, key));
+}
+
 // Whether an `_or` getter takes its default. The key counts as read either way.
 static bool is_absent(dit_json object, const char *key, dit_error *error)
 {

@@ -53,6 +53,8 @@ dit_status dit_json_fail(dit_json object, const char *key, dit_error *error, con
 
 // Whether the key is there and not null.
 bool dit_json_has(dit_json object, const char *key);
+// Whether the key is there and null, for keys to which null says something else than absence. It counts as read.
+bool dit_json_is_null(dit_json object, const char *key, dit_error *error);
 
 // A key that must be there. Integers and numbers outside [least, most], and values of another type (a boolean is not a
 // number, a number not a boolean, 3.0 not an integer), are errors.

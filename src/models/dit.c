@@ -35,21 +35,6 @@ static dit_tensor block(dit_graph *g, const dit_dit_config *c, dit_tensor x, dit
     return dit_tap(g, "out", nn_gated_add(g, x, m[5], h));
 }
 
-// Latents as tokens with positions, (B, T, C). The position table is a buffer of the network in its dtype when the grid
-// is the configured one, and made anew in f32 otherwise, as the reference has it.
-static dit_tensor embed(dit_graph *g, const dit_dit_config *c, dit_tensor latents, int64_t rows, int64_t columns)
-{
-    int64_t width = (int64_t)c->heads * c->head_width, base = c->sample_size / c->patch;
-    dit_dtype dtype = dit_dtype_of(g, latents);
-    dit_tensor x = nn_patch_embed_2d(g, "pos_embed.proj", latents, c->patch, width); // (B, T, C)
-    dit_tensor positions = nn_sincos_positions_2d(g, rows, columns, width, base, 1); // (1, T, C)
-    if (dtype == DIT_F32)
-        return dit_add(g, x, positions);
-    if (rows == base && columns == base)
-        return dit_add(g, x, dit_cast(g, positions, dtype));
-    return dit_cast(g, dit_add(g, positions, dit_cast(g, x, DIT_F32)), dtype);
-}
-
 // One value for each sample, or one for all of them.
 static void check_batch(dit_graph *g, const char *name, dit_tensor values, int64_t batch)
 {
@@ -76,7 +61,9 @@ dit_tensor dit_model_dit(dit_graph *g, const dit_dit_config *c, dit_tensor laten
     if (dit_dtype_is_float(dit_dtype_of(g, labels)))
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "class_labels are %s; labels are integers",
                        dit_dtype_name(dit_dtype_of(g, labels)));
-    dit_tensor x = embed(g, c, latents, rows, columns), first = DIT_NONE;
+    dit_tensor x = nn_patch_embed_sincos_2d(g, "pos_embed", latents, c->patch, (int64_t)c->heads * c->head_width,
+                                            c->sample_size / c->patch, 1);
+    dit_tensor first = DIT_NONE;
     for (int i = 0; i < c->layers; i++)
         DIT_SCOPE (g, "transformer_blocks.%d", i) {
             dit_tensor y = condition(g, c, timestep, labels, dtype);
@@ -92,11 +79,6 @@ dit_tensor dit_model_dit(dit_graph *g, const dit_dit_config *c, dit_tensor laten
     x = nn_linear_from(g, "proj_out_2", x, (int64_t)c->patch * c->patch * c->out_channels, true, DIT_INITIAL_ZEROS);
     return nn_unpatchify_2d(g, x, c->patch, c->out_channels, rows, columns); // (B, C_out, H, W)
 }
-
-static const char *const ACTIVATIONS[] = {"gelu-approximate", "gelu", "geglu-approximate", "linear-silu", "geglu",
-                                          "swiglu",           NULL};
-static const nn_feed_forward_kind FEED_FORWARDS[] = {NN_GELU_TANH, NN_GELU_ERF, NN_GELU_SIGMOID,
-                                                     NN_SILU,      NN_GEGLU,    NN_SWIGLU};
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
@@ -125,7 +107,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->attention_bias = dit_json_bool_or(json, "attention_bias", true, error);
     c->norm_affine = dit_json_bool_or(json, "norm_elementwise_affine", false, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
-    c->feed_forward = FEED_FORWARDS[dit_json_choice_or(json, "activation_fn", ACTIVATIONS, 0, error)];
+    c->feed_forward = (nn_feed_forward_kind)dit_json_choice_or(json, "activation_fn", nn_feed_forward_names, 0, error);
     dit_json_choice_or(json, "norm_type", norm_types, 0, error);
     dit_json_number_or(json, "dropout", 0, 0, 1, error);
     dit_json_ignore(json, ignored, error);

@@ -49,3 +49,22 @@ dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor
     }
     return y;
 }
+
+dit_tensor nn_attention_bias(dit_graph *g, const char *argument, dit_tensor mask, int64_t batch, int64_t keys,
+                             dit_dtype dtype)
+{
+    const dit_shape *shape = dit_shape_of(g, mask);
+    if (dit_is_none(mask))
+        return mask;
+    if (shape->dim[0] != batch || shape->dim[shape->rank - 1] != keys) {
+        char text[160];
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s is %s for %lld samples and %lld keys", argument,
+                       dit_shape_text(shape, text), (long long)batch, (long long)keys);
+        return DIT_NONE;
+    }
+    if (dit_dtype_of(g, mask) != dtype)
+        mask = dit_cast(g, mask, dtype);
+    if (shape->rank == 2) // 1: keep, 0: discard; in two steps, for the rounding of half precisions
+        mask = dit_affine(g, dit_affine(g, mask, -1, 1), -10000, 0);
+    return dit_reshape(g, mask, DIT_SHAPE(batch, 1, shape->rank == 2 ? 1 : shape->dim[1], keys));
+}

@@ -25,6 +25,9 @@ dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t w
     return y;
 }
 
+const char *const nn_feed_forward_names[] = {"gelu-approximate", "gelu", "geglu-approximate", "linear-silu", "geglu",
+                                             "swiglu",           NULL};
+
 static dit_tensor activate(dit_graph *g, dit_tensor h, nn_feed_forward_kind kind)
 {
     dit_tensor half[2];

@@ -26,6 +26,7 @@ typedef enum nn_feed_forward_kind {
     NN_GEGLU,        // (x V) gelu_erf(x W) W2, one projection holds V and W (Shazeer 2020, arXiv 2002.05202)
     NN_SWIGLU,       // (x V) silu(x W) W2
 } nn_feed_forward_kind;
+extern const char *const nn_feed_forward_names[]; // as `activation_fn` has them, in this order; NULL-ended
 // x: (..., C) -> (..., C) through `width` features. Names: NAME.net.0.proj, NAME.net.2.
 dit_tensor nn_feed_forward(dit_graph *g, const char *name, dit_tensor x, int64_t width, nn_feed_forward_kind kind);
 // (silu(x W) * (x V)) W2 with separate projections and no biases: `names` of W, V and W2 under NAME.
@@ -88,6 +89,11 @@ dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor
 // `norm` (a name) neither.
 dit_tensor nn_heads(dit_graph *g, const char *projection, const char *norm, dit_tensor x, int heads, dit_tensor rope,
                     const nn_attention_options *options);
+// What attention adds to its scores for a mask argument of diffusers' classes: (B, S), 1 for a key that is kept and 0
+// for one that is not, becomes 0 and -10000; (B, 1 or Tq, S) is such a bias already -> (B, 1, 1 or Tq, S). None stays
+// none. `argument` is the name for errors.
+dit_tensor nn_attention_bias(dit_graph *g, const char *argument, dit_tensor mask, int64_t batch, int64_t keys,
+                             dit_dtype dtype);
 
 // Images and time
 // ------------------------------------------------------------------------------------------------------
@@ -95,6 +101,10 @@ dit_tensor nn_heads(dit_graph *g, const char *projection, const char *norm, dit_
 // Patches of an image, projected: (B, C, H, W) -> (B, T, width), rows first. NAME.weight (width, C, patch, patch),
 // NAME.bias (width). What does not fill a patch at the right and the bottom is left out, as a convolution would.
 dit_tensor nn_patch_embed_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width);
+// The same plus the fixed positions of nn_sincos_positions_2d. Where the grid is base x base they are a buffer of the
+// network in its dtype, otherwise made anew in f32, as diffusers' PatchEmbed has it. NAME.proj.
+dit_tensor nn_patch_embed_sincos_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width,
+                                    int64_t base, float scale);
 // Convolution with a square kernel of odd side, padded by half of it: (B, C, H, W) -> (B, features, H / stride,
 // W / stride), rounded up. NAME.weight (features, C, kernel, kernel), uniform within 1 / sqrt(C kernel^2) at the start,
 // as PyTorch starts convolutions; NAME.bias (features).

@@ -72,3 +72,19 @@ dit_tensor nn_sincos_positions_2d(dit_graph *g, int64_t rows, int64_t columns, i
     free(table);
     return t;
 }
+
+dit_tensor nn_patch_embed_sincos_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width,
+                                    int64_t base, float scale)
+{
+    int64_t rows = dit_extent(g, image, 2) / patch, columns = dit_extent(g, image, 3) / patch;
+    dit_dtype dtype = dit_dtype_of(g, image);
+    dit_tensor x = DIT_NONE;
+    DIT_SCOPE (g, "%s", name)
+        x = nn_patch_embed_2d(g, "proj", image, patch, width);                           // (B, T, C)
+    dit_tensor positions = nn_sincos_positions_2d(g, rows, columns, width, base, scale); // (1, T, C)
+    if (dtype == DIT_F32)
+        return dit_add(g, x, positions);
+    if (rows == base && columns == base)
+        return dit_add(g, x, dit_cast(g, positions, dtype));
+    return dit_cast(g, dit_add(g, positions, dit_cast(g, x, DIT_F32)), dtype);
+}
