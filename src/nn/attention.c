@@ -3,17 +3,25 @@
 #include "nn/nn.h"
 #include <math.h>
 
-static dit_tensor norm_heads(dit_graph *g, const char *norm, dit_tensor x, const nn_attention_options *o)
+// x: (B, T, heads * head_width) -> (B, T, heads, head_width), normed on the right side of the split.
+static dit_tensor split_and_norm(dit_graph *g, const char *norm, dit_tensor x, int heads, const nn_attention_options *o)
 {
-    switch (o->qk_norm) {
+    dit_shape split = DIT_SHAPE(dit_extent(g, x, 0), dit_extent(g, x, 1), heads, o->head_width);
+    switch (norm ? o->qk_norm : NN_QK_NONE) {
     case NN_QK_NONE:
-        return x;
+        return dit_reshape(g, x, split);
     case NN_QK_RMS:
-        return nn_rms_norm(g, norm, x, o->qk_norm_eps);
-    case NN_QK_LAYER:
-        return nn_layer_norm(g, norm, x, o->qk_norm_eps);
+        return nn_rms_norm(g, norm, dit_reshape(g, x, split), o->qk_norm_eps);
     case NN_QK_PLAIN_LAYER:
-        return nn_layer_norm(g, NULL, x, o->qk_norm_eps);
+        return nn_layer_norm(g, NULL, dit_reshape(g, x, split), o->qk_norm_eps);
+    case NN_QK_LAYER:
+        return nn_layer_norm(g, norm, dit_reshape(g, x, split), o->qk_norm_eps);
+    case NN_QK_RMS_ALL:
+        return dit_reshape(g, nn_rms_norm(g, norm, x, o->qk_norm_eps), split);
+    case NN_QK_LAYER_ALL:
+        return dit_reshape(g, nn_layer_norm(g, norm, x, o->qk_norm_eps), split);
+    case NN_QK_L2_ALL:
+        return dit_reshape(g, nn_l2_norm(g, x, o->qk_norm_eps), split);
     }
     return DIT_NONE;
 }
@@ -22,27 +30,26 @@ dit_tensor nn_heads(dit_graph *g, const char *projection, const char *norm, dit_
                     const nn_attention_options *o)
 {
     dit_tensor y = nn_linear(g, projection, x, (int64_t)heads * o->head_width, !o->no_qkv_bias);
-    y = dit_reshape(g, y, DIT_SHAPE(dit_extent(g, y, 0), dit_extent(g, y, 1), heads, o->head_width));
-    if (!norm)
-        return y;
-    y = norm_heads(g, norm, y, o);
-    return dit_is_none(rope) ? y : dit_rope(g, y, rope, o->rope_interleaved, false);
+    y = split_and_norm(g, norm, y, heads, o);
+    return !norm || dit_is_none(rope) ? y : dit_rope(g, y, rope, o->rope_interleaved, false);
 }
 
 dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor context, const nn_attention_options *o)
 {
     dit_tensor y = DIT_NONE;
     int kv_heads = o->kv_heads ? o->kv_heads : o->heads;
+    dit_tensor key_rope = o->rope_queries_only ? DIT_NONE : o->rope;
+    float scale = o->scale > 0 ? o->scale : 1 / sqrtf((float)o->head_width);
     if (dit_is_none(context))
         context = x;
     DIT_SCOPE (g, "%s", name) {
-        dit_tensor q = nn_heads(g, "to_q", "norm_q", x, o->heads, o->rope, o);       // (B, T, H, D)
-        dit_tensor k = nn_heads(g, "to_k", "norm_k", context, kv_heads, o->rope, o); // (B, S, Hkv, D)
-        dit_tensor v = nn_heads(g, "to_v", NULL, context, kv_heads, DIT_NONE, o);    // (B, S, Hkv, D)
+        dit_tensor q = nn_heads(g, "to_q", "norm_q", x, o->heads, o->rope, o);        // (B, T, H, D)
+        dit_tensor k = nn_heads(g, "to_k", "norm_k", context, kv_heads, key_rope, o); // (B, S, Hkv, D)
+        dit_tensor v = nn_heads(g, "to_v", NULL, context, kv_heads, DIT_NONE, o);     // (B, S, Hkv, D)
         q = dit_tap(g, "q", q);
         k = dit_tap(g, "k", k);
         v = dit_tap(g, "v", v);
-        y = dit_attention(g, q, k, v, o->mask, 1 / sqrtf((float)o->head_width), false); // (B, T, H, D)
+        y = dit_attention(g, q, k, v, o->mask, scale, false); // (B, T, H, D)
         y = dit_reshape(g, y, DIT_SHAPE(dit_extent(g, y, 0), dit_extent(g, y, 1), (int64_t)o->heads * o->head_width));
         if (!o->no_output)
             y = nn_linear(g, "to_out.0", y, dit_extent(g, x, -1), !o->no_output_bias); // (B, T, C)

@@ -48,6 +48,8 @@ dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps
 dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
 // Over the channels of a group and all positions: x (B, C, ...), with NAME.weight and NAME.bias (C).
 dit_tensor nn_group_norm(dit_graph *g, const char *name, dit_tensor x, int groups, float eps);
+// x / max(|x|, eps), |x| the length over the last axis.
+dit_tensor nn_l2_norm(dit_graph *g, dit_tensor x, float eps);
 // x * (1 + scale) + shift.
 dit_tensor nn_modulate(dit_graph *g, dit_tensor x, dit_tensor shift, dit_tensor scale);
 // residual + gate * x.
@@ -61,12 +63,15 @@ void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t
 // Attention
 // ------------------------------------------------------------------------------------------------------------
 
-// The norm of queries and keys over a head, before they are turned.
+// The norm of queries and keys before they are turned, over a head or over all heads together.
 typedef enum nn_qk_norm {
     NN_QK_NONE,
     NN_QK_RMS,         // with weights
-    NN_QK_LAYER,       // with weights and biases
     NN_QK_PLAIN_LAYER, // a layer norm without affine part
+    NN_QK_LAYER,       // with weights and biases
+    NN_QK_RMS_ALL,
+    NN_QK_LAYER_ALL,
+    NN_QK_L2_ALL, // divided by the length; no weights
 } nn_qk_norm;
 
 typedef struct nn_attention_options {
@@ -79,7 +84,9 @@ typedef struct nn_attention_options {
     float qk_norm_eps;
     dit_tensor rope; // a rope table (T, head_width/2, 2), or none
     bool rope_interleaved;
+    bool rope_queries_only;
     dit_tensor mask; // as the attention op's, or none
+    float scale;     // of the scores; 0 means 1 / sqrt(head_width)
 } nn_attention_options;
 // Queries from x (B, T, C), keys and values from context (B, S, C'), which is x itself when none -> (B, T, C). Names:
 // NAME.to_q, NAME.to_k, NAME.to_v, NAME.to_out.0. Taps: NAME.q, NAME.k, NAME.v.

@@ -1,5 +1,6 @@
 // nn/norm.c: norms and adaptive modulation.
 #include "nn/nn.h"
+#include <math.h>
 
 dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps)
 {
@@ -28,6 +29,17 @@ dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps)
             y = dit_mul(g, dit_rms_norm(g, x, DIT_NONE, eps), weight);
     }
     return y;
+}
+
+dit_tensor nn_l2_norm(dit_graph *g, dit_tensor x, float eps)
+{
+    dit_dtype dtype = dit_dtype_of(g, x);
+    unsigned last = 1u << (dit_shape_of(g, x)->rank - 1);
+    dit_tensor wide = dtype == DIT_F32 ? x : dit_cast(g, x, DIT_F32);
+    dit_tensor length = dit_sqrt(g, dit_sum(g, dit_square(g, wide), last, true)); // (..., 1)
+    if (dtype != DIT_F32)
+        length = dit_cast(g, length, dtype);
+    return dit_div(g, x, dit_clamp(g, length, eps, INFINITY));
 }
 
 dit_tensor nn_group_norm(dit_graph *g, const char *name, dit_tensor x, int groups, float eps)
