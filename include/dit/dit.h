@@ -53,7 +53,7 @@ DIT_API void dit_image_free(dit_image *image);
 typedef struct dit_progress {
     const char *phase;        /* "load", "encode", "sample", "decode", "train", ... */
     const char *unit;         /* what is counted: "step", "sample", "byte" */
-    uint64_t done, total;     /* in units; total is 0 when it is not known */
+    uint64_t done, total;     /* in units; total is 0 when it is not known; 0 of 0 only asks whether to stop */
     const char *note;         /* a few words, such as "loss 0.127", or NULL */
     const dit_image *preview; /* the picture so far, when there is one; it belongs to the library */
 } dit_progress;
@@ -86,6 +86,11 @@ typedef struct dit_request {
     uint64_t seed;               /* of the starting noise; the same seed draws the same pictures */
     int count;                   /* how many pictures, 1 or more */
     int preview_every;           /* steps between the previews that the watcher gets; 0: none */
+    const dit_image *init_image; /* start picture, resized to the asked size; NULL: noise alone */
+    double strength;             /* share of the steps that redraw it, 0 to 1; negative: the model's own */
+    const dit_image *mask;       /* with init_image: white is drawn anew, black stays; NULL: all is drawn anew */
+    const dit_image *references; /* pictures that the prompt is about, for models that take them */
+    int reference_count;
 } dit_request;
 
 DIT_API dit_request dit_request_default(void);

@@ -1,4 +1,5 @@
 // cli/bench.c: `dit bench`: how long one network takes, and how much memory.
+#include "base/progress.h"
 #include "cli/probe_options.h"
 #include "train/optimizer.h"
 #include <stdlib.h>
@@ -71,7 +72,7 @@ static dit_status open_subject(const struct call *call, struct subject *s, dit_e
 
 static dit_status run_once(const struct call *call, struct subject *s, dit_error *error)
 {
-    dit_status status = dit_probe_run(&s->probe, probe_cancelled, (void *)call, error);
+    dit_status status = dit_probe_run(&s->probe, dit_watch_stops, (void *)call->watch, error);
     if (!status && s->optimizer.count)
         dit_optimizer_step(&s->optimizer, 1e-4, 1, 0);
     return status;

@@ -1,4 +1,5 @@
 // cli/forward.c: `dit forward`: one network on a file of arguments.
+#include "base/progress.h"
 #include "cli/probe_options.h"
 #include <string.h>
 
@@ -12,13 +13,6 @@ dit_dtype probe_dtype(const struct option_value *value)
     dit_dtype dtype = DIT_F32;
     dit_dtype_from_name(value->text, &dtype);
     return dtype;
-}
-
-bool probe_cancelled(void *context)
-{
-    const struct call *call = context;
-    const dit_progress progress = {.phase = "run", .unit = "run"};
-    return call->watch && call->watch->report(call->watch->context, &progress);
 }
 
 enum { INPUTS, OUTPUT, METHOD, DTYPE };
@@ -37,7 +31,7 @@ static dit_status run(const struct call *call, dit_error *error)
     dit_probe probe = {0};
     if (!check_output_path(o[OUTPUT].text, "--output", 0, error) &&
         !dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error) &&
-        !dit_probe_run(&probe, probe_cancelled, (void *)call, error))
+        !dit_probe_run(&probe, dit_watch_stops, (void *)call->watch, error))
         dit_probe_write(&probe, o[OUTPUT].text, error);
     dit_probe_close(&probe);
     return error->status;

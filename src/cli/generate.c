@@ -3,6 +3,7 @@
 #include "cli/interactive.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
+#include "media/image.h"
 #include "media/png.h"
 #include "pipelines/grid.h"
 #include <stdlib.h>
@@ -22,6 +23,10 @@ enum {
     HEIGHT,
     NUM,
     PREVIEW,
+    INIT_IMAGE,
+    STRENGTH,
+    MASK,
+    IMAGE,
     LATENTS,
     GRID,
     OUTPUT,
@@ -48,6 +53,13 @@ static const struct option options[] = {
              .help = "pictures: 3 writes out-1.png, out-2.png, out-3.png"},
     [PREVIEW] = {"preview", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "none",
                  .help = "show the picture in the terminal every N steps"},
+    [INIT_IMAGE] = {"init-image", OPTION_PATH, .value = "FILE", .help = "start from this picture (PNG, JPEG, WebP)"},
+    [STRENGTH] = {"strength", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .unset = "the model's own",
+                  .help = "how much of the start picture is drawn anew: 0 none, 1 all"},
+    [MASK] = {"mask", OPTION_PATH, .value = "FILE",
+              .help = "where the start picture is drawn anew: white; black stays"},
+    [IMAGE] = {"image", OPTION_PATHS, .value = "FILE",
+               .help = "a picture that the prompt is about, for models that edit; may be given several times"},
     [GRID] = {"grid", OPTION_TEXTS, .value = "TEXT",
               .help = "a prompt of one picture that holds several; give it for each"},
     [LATENTS] = {"latents", OPTION_PATH, .value = "FILE",
@@ -58,12 +70,41 @@ static const struct option options[] = {
     {0},
 };
 
+// The pictures of a request.
+struct pictures {
+    dit_image init, mask, *references;
+    int count; // of references
+};
+
+static dit_status open_pictures(struct pictures *p, const struct option_value *o, dit_error *error)
+{
+    if ((o[INIT_IMAGE].given && dit_image_load(&p->init, o[INIT_IMAGE].text, 0, error)) ||
+        (o[MASK].given && dit_image_load(&p->mask, o[MASK].text, 0, error)))
+        return error->status;
+    p->references = calloc(o[IMAGE].count + 1, sizeof *p->references);
+    if (!p->references)
+        return dit_fail(error, DIT_NO_MEMORY, "--image: no memory for %zu pictures", o[IMAGE].count);
+    for (size_t i = 0; i < o[IMAGE].count && !dit_image_load(&p->references[i], o[IMAGE].texts[i], 3, error); i++)
+        p->count++;
+    return error->status;
+}
+
+static void close_pictures(struct pictures *p)
+{
+    dit_image_free(&p->init);
+    dit_image_free(&p->mask);
+    for (int i = 0; i < p->count; i++)
+        dit_image_free(&p->references[i]);
+    free(p->references);
+}
+
 // One invocation: the model stays open between the prompts of the interactive mode.
 struct session {
     const struct call *call;
     dit_model *model;
     const char *model_name;
     const char *output;
+    struct pictures pictures;
     double load_seconds;
     int drawn; // pictures written by the interactive mode
 };
@@ -104,7 +145,8 @@ static void describe(char *text, size_t size, const struct session *s, const dit
     snprintf(text, size, "%s%s%s%s\nSteps: %d, CFG scale: %g, Seed: %llu, Size: %lldx%lld, Model: %s, Version: dit %s",
              r->prompt ? r->prompt : subject, r->negative_prompt ? "\nNegative prompt: " : "",
              r->negative_prompt ? r->negative_prompt : "", "", job->steps, job->guidance_scale,
-             (unsigned long long)seed, (long long)job->width, (long long)job->height, s->model_name, dit_version());
+             (unsigned long long)seed, (long long)job->output_width, (long long)job->output_height, s->model_name,
+             dit_version());
 }
 
 static dit_status save(const struct session *s, const dit_request *r, const dit_job *job, const dit_image *images,
@@ -136,7 +178,7 @@ static dit_status draw(struct session *s, const dit_request *r, const char *outp
     if (!images)
         return dit_fail(error, DIT_NO_MEMORY, "--num: no memory for %d pictures", r->count);
     if (!dit_job_start(s->model, r, &job, error) &&
-        !dit_generate_to(s->model, r, s->call->watch, images, s->call->option[LATENTS].text, error)) {
+        !dit_generate_job(s->model, &job, s->call->watch, images, s->call->option[LATENTS].text, error)) {
         double sampled = seconds_now();
         if (!save(s, r, &job, images, output, error)) {
             say(s->call, "load %.2f s  sample %.2f s (%d steps, %.2f s a step)  save %.2f s", s->load_seconds,
@@ -144,10 +186,11 @@ static dit_status draw(struct session *s, const dit_request *r, const char *outp
             if (s->call->option[JSON].given)
                 printf("{\"seed\": %llu, \"pictures\": %d, \"width\": %lld, \"height\": %lld, \"steps\": %d, "
                        "\"guidance_scale\": %g, \"load_s\": %.4f, \"sample_s\": %.4f}\n",
-                       (unsigned long long)r->seed, r->count, (long long)job.width, (long long)job.height, job.steps,
-                       job.guidance_scale, s->load_seconds, sampled - start);
+                       (unsigned long long)r->seed, r->count, (long long)job.output_width, (long long)job.output_height,
+                       job.steps, job.guidance_scale, s->load_seconds, sampled - start);
         }
     }
+    dit_job_end(&job);
     for (int i = 0; i < r->count; i++)
         dit_image_free(&images[i]);
     free(images);
@@ -174,9 +217,14 @@ static dit_status draw_grid(struct session *s, const dit_request *r, dit_error *
     return error->status;
 }
 
-static dit_request request_of(const struct option_value *o)
+static dit_request request_of(const struct option_value *o, const struct pictures *p)
 {
     dit_request r = dit_request_default();
+    r.init_image = p->init.pixels ? &p->init : NULL;
+    r.mask = p->mask.pixels ? &p->mask : NULL;
+    r.references = p->references;
+    r.reference_count = p->count;
+    r.strength = o[STRENGTH].given ? o[STRENGTH].number : -1;
     r.prompt = o[PROMPT].text;
     r.negative_prompt = o[NEGATIVE].text;
     r.class_label = o[CLASS].given ? (int)o[CLASS].integer : -1;
@@ -195,7 +243,7 @@ static dit_status draw_prompt(void *context, const struct interactive_settings *
 {
     struct session *s = context;
     char output[4096];
-    dit_request r = request_of(s->call->option);
+    dit_request r = request_of(s->call->option, &s->pictures);
     r.prompt = prompt;
     if (settings->negative_prompt[0])
         r.negative_prompt = settings->negative_prompt;
@@ -224,28 +272,36 @@ static dit_status converse(struct session *s, const dit_request *r, dit_error *e
     return interactive_run(&settings, draw_prompt, s, error);
 }
 
+static void draw_all(struct session *s, const dit_request *r, dit_error *error)
+{
+    const struct option_value *o = s->call->option;
+    const char *slash = strrchr(s->model->folder, '/');
+    s->model_name = slash && slash[1] ? slash + 1 : s->model->folder;
+    dit_model_keep_parts(s->model, o[INTERACTIVE].given || o[GRID].given);
+    if (o[INTERACTIVE].given)
+        converse(s, r, error);
+    else if (o[GRID].given)
+        draw_grid(s, r, error);
+    else
+        draw(s, r, s->output, error);
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
     struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
-    const dit_request r = request_of(o);
     double start = seconds_now();
     if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
-    if (check_output_path(s.output, "--output", 0, error) ||
-        (o[LATENTS].given && check_output_path(o[LATENTS].text, "--latents", 0, error)) ||
-        dit_model_open(o[MODEL].text, &s.model, error))
-        return error->status;
-    const char *slash = strrchr(s.model->folder, '/');
-    s.model_name = slash && slash[1] ? slash + 1 : s.model->folder;
-    s.load_seconds = seconds_now() - start;
-    if (o[INTERACTIVE].given)
-        converse(&s, &r, error);
-    else if (o[GRID].given)
-        draw_grid(&s, &r, error);
-    else
-        draw(&s, &r, s.output, error);
+    if (!check_output_path(s.output, "--output", 0, error) &&
+        (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
+        !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
+        const dit_request r = request_of(o, &s.pictures);
+        s.load_seconds = seconds_now() - start;
+        draw_all(&s, &r, error);
+    }
     dit_model_close(s.model);
+    close_pictures(&s.pictures);
     return error->status;
 }
 

@@ -1,4 +1,5 @@
 // cli/grad.c: `dit grad`: the gradient of a squared error for every parameter of one network.
+#include "base/progress.h"
 #include "cli/probe_options.h"
 
 enum { INPUTS, OUTPUT };
@@ -15,7 +16,7 @@ static dit_status run(const struct call *call, dit_error *error)
     dit_probe probe = {0};
     if (!check_output_path(o[OUTPUT].text, "--output", 0, error) &&
         !dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error) &&
-        !dit_probe_run(&probe, probe_cancelled, (void *)call, error))
+        !dit_probe_run(&probe, dit_watch_stops, (void *)call->watch, error))
         dit_probe_write(&probe, o[OUTPUT].text, error);
     dit_probe_close(&probe);
     return error->status;

@@ -23,7 +23,5 @@
 
 dit_method probe_method(const struct option_value *value);
 dit_dtype probe_dtype(const struct option_value *value);
-// For dit_plan_run: whether Ctrl-C was pressed. `context` is the struct call.
-bool probe_cancelled(void *context);
 
 #endif

@@ -2,26 +2,15 @@
 // diffusers.
 #include "models/dit.h"
 #include "pipelines/pipeline.h"
-#include <stdlib.h>
-#include <string.h>
 
 enum { PUBLISHED_NULL_CLASS = 1000 };
 
 static const dit_dit_config *config_of(const dit_model *m)
 {
-    return m->transformer.config;
+    return dit_model_transformer_config(m);
 }
 
-static dit_status open(dit_model *m, dit_error *error)
-{
-    extern const dit_model_class dit_model_class_dit;
-    if (m->transformer.class != &dit_model_class_dit)
-        return dit_fail(error, DIT_BAD_FILE, "%s/transformer: DiTPipeline takes a %s, this is a %s", m->folder,
-                        dit_model_class_dit.name, m->transformer.class->name);
-    return DIT_OK;
-}
-
-static dit_status start(const dit_model *m, dit_job *job, dit_error *error)
+static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_dit_config *c = config_of(m);
     const dit_request *r = job->request;
@@ -36,26 +25,27 @@ static dit_status start(const dit_model *m, dit_job *job, dit_error *error)
     return DIT_OK;
 }
 
-static void describe(const dit_model *m, dit_graph *g, const dit_job *job, dit_named_tensors *in)
+static dit_status encode(dit_model *m, const dit_job *job, dit_generator *generator, dit_conditions conditions,
+                         const dit_watch *watch, dit_error *error)
 {
-    (void)m;
-    dit_named_add(in, "class_labels", dit_input(g, "class_labels", DIT_I64, DIT_SHAPE(job->rows)));
+    (void)generator, (void)watch;
+    dit_array *labels = dit_arrays_add(&conditions[0], "class_labels", DIT_I64, DIT_SHAPE(job->rows), error);
+    int classes = config_of(m)->classes, null_class = classes >= PUBLISHED_NULL_CLASS ? PUBLISHED_NULL_CLASS : classes;
+    for (int64_t i = 0; labels && i < job->rows; i++)
+        ((int64_t *)labels->data)[i] = i < job->count ? job->request->class_label : null_class;
+    return error->status;
 }
 
-static dit_status fill(const dit_model *m, const dit_job *job, dit_plan *plan, dit_error *error)
-{
-    int64_t *labels = dit_plan_input(plan, "class_labels").data;
-    int classes = config_of(m)->classes, null_class = classes >= PUBLISHED_NULL_CLASS ? PUBLISHED_NULL_CLASS : classes;
-    for (int64_t i = 0; i < job->rows; i++)
-        labels[i] = i < job->count ? job->request->class_label : null_class;
-    return dit_plan_check_inputs(plan, error);
-}
+static const dit_part_kind parts[] = {
+    {"transformer", (const char *const[]){"DiTTransformer2DModel", NULL}, false},
+    {"vae", (const char *const[]){"AutoencoderKL", NULL}, true},
+    {0},
+};
 
 const dit_pipeline_class dit_pipeline_class_dit = {
     .name = "DiTPipeline",
+    .parts = parts,
     .steps_network_input = true,
-    .open = open,
     .start = start,
-    .describe = describe,
-    .fill = fill,
+    .encode = encode,
 };

@@ -15,10 +15,23 @@ enum { CLASSES = sizeof classes / sizeof *classes };
 
 static const dit_pipeline_class *find_class(const char *name)
 {
-    for (int i = 0; i < CLASSES; i++)
+    for (int i = 0; i < CLASSES; i++) {
         if (!strcmp(classes[i]->name, name))
             return classes[i];
+        for (const char *const *older = classes[i]->older_names; older && *older; older++)
+            if (!strcmp(*older, name))
+                return classes[i];
+    }
     return NULL;
+}
+
+static dit_status refuse_class(dit_json index, const char *name, dit_error *error)
+{
+    char known[400] = "";
+    size_t n = 0;
+    for (int i = 0; i < CLASSES && n < sizeof known; i++)
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", classes[i]->name);
+    return dit_json_fail(index, "_class_name", error, "is %.80s; the pipelines that open are %s", name, known);
 }
 
 static dit_status join(char *path, size_t size, const char *folder, const char *name, dit_error *error)
@@ -28,7 +41,7 @@ static dit_status join(char *path, size_t size, const char *folder, const char *
     return DIT_OK;
 }
 
-static dit_status open_parts(dit_model *m, dit_error *error)
+static dit_status open_folder(dit_model *m, dit_error *error)
 {
     char path[4096];
     if (join(path, sizeof path, m->folder, "model_index.json", error) || dit_json_open(&m->index, path, 0, error))
@@ -39,16 +52,13 @@ static dit_status open_parts(dit_model *m, dit_error *error)
     m->predicts_sample = dit_json_choice_or(index, "_dit_flow_prediction", predictions, 0, error) == 1;
     m->default_steps = (int)dit_json_int_or(index, "_dit_steps", 0, 1, 10000, error);
     m->default_guidance_scale = dit_json_number_or(index, "_dit_guidance_scale", -1, 0, 1000, error);
-    m->class = error->status ? NULL : find_class(name);
-    if (!m->class && !error->status)
-        dit_json_fail(index, "_class_name", error,
-                      "is %.80s; the pipelines that open are DiTPipeline and TextDiTPipeline", name);
+    m->keep_parts = true;
+    if (!error->status && !(m->class = find_class(name)))
+        refuse_class(index, name, error);
     if (error->status || join(path, sizeof path, m->folder, "scheduler/scheduler_config.json", error) ||
-        dit_json_open(&m->scheduler, path, DIT_JSON_MINUS_INFINITY, error) ||
-        join(path, sizeof path, m->folder, "transformer", error) ||
-        dit_component_open(&m->transformer, path, DIT_F32, error))
+        dit_json_open(&m->scheduler, path, DIT_JSON_MINUS_INFINITY, error) || dit_model_open_parts(m, error))
         return error->status;
-    return m->class->open(m, error);
+    return m->class->open ? m->class->open(m, error) : DIT_OK;
 }
 
 dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
@@ -62,7 +72,7 @@ dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
     if (!*model || !((*model)->folder = strdup(path)))
         dit_fail(e, DIT_NO_MEMORY, "%s: no memory to open the model", path);
     else
-        open_parts(*model, e);
+        open_folder(*model, e);
     if (e->status) {
         dit_model_close(*model);
         *model = NULL;
@@ -76,8 +86,7 @@ void dit_model_close(dit_model *m)
         return;
     if (m->class && m->class->close)
         m->class->close(m);
-    dit_plan_free(m->plan);
-    dit_component_close(&m->transformer);
+    dit_model_close_parts(m);
     dit_json_close(m->scheduler);
     dit_json_close(m->index);
     free(m->folder);

@@ -1,28 +1,121 @@
 // pipelines/pipeline.h: an opened model folder, and what one published family adds to it: how a request becomes
 // conditions.
 //
-// A folder holds model_index.json, whose `_class_name` chooses the row of pipelines.def, and a folder for each
-// component. A new family is a file pipelines/NAME.c that defines `const dit_pipeline_class dit_pipeline_class_NAME`,
-// and the row PIPELINE(NAME).
+// A folder holds model_index.json, whose `_class_name` chooses the row of pipelines.def, and a folder for each part:
+// networks (transformer, text_encoder, text_encoder_2, vae, ...), tokenizers and a scheduler. A new family is a file
+// pipelines/NAME.c that defines `const dit_pipeline_class dit_pipeline_class_NAME`, and the row PIPELINE(NAME).
+//
+// One picture, in this order (pipelines/generate.c):
+//
+//     start      the request with the family's defaults: steps, guidance, sizes                 -> dit_job
+//     encode     prompts through the text encoders: named arguments of the transformer          -> dit_conditions
+//     describe   latents (rows, C, H, W) -> arguments of the transformer -> its answer (rows, C', H, W), one graph
+//     steps      sampler and guidance over the latents (pipelines/sample.c); time and guide may be the family's own
+//     decode     latents -> pixels (pipelines/decode.c)
+//
+// Parts are opened once to check them, and again at their turn; those that are done are released before the next one is
+// needed, so the text encoders and the transformer are never in memory together (dit_model_keep_parts).
 #ifndef DIT_PIPELINES_PIPELINE_H
 #define DIT_PIPELINES_PIPELINE_H
 
-#include "models/component.h"
+#include "base/random.h"
+#include "models/call.h"
+#include "sample/guidance.h"
 #include "sample/sampler.h"
+#include "text/tokenizer.h"
 
 typedef struct dit_pipeline_class dit_pipeline_class;
 
-// A request with the family's defaults filled in. Guided pictures are computed twice in one batch, conditional rows
-// first.
+enum { DIT_MOST_PARTS = 8, DIT_MOST_TOKENIZERS = 4 };
+
+// A network that a family's folder has.
+typedef struct dit_part_kind {
+    const char *name;           // of its folder
+    const char *const *classes; // whose networks fit; NULL-ended
+    bool optional;              // it may be absent (model_index.json: [null, null])
+} dit_part_kind;
+
+// A request with the family's defaults filled in. Guided pictures are computed twice, with and without the condition:
+// in one batch, conditional rows first, or, when the two halves' conditions differ in shape (`apart`), one after the
+// other.
 typedef struct dit_job {
     const dit_request *request;
     int count;    // pictures
-    int64_t rows; // of the network's batch: count, or 2 count when guided
-    bool guided;
+    int64_t rows; // of the network's batch: count, or 2 count when guided and not apart
+    bool guided, apart;
     int steps;
     double guidance_scale;
-    int64_t channels, height, width; // of the state
+    double strength;                       // of a start picture: the share of the steps that redraw it
+    int64_t channels, height, width;       // of the latents
+    int64_t picture_height, picture_width; // pixels that the decoder gives
+    int64_t output_height, output_width;   // pixels that the user gets: resized to cover it, and cropped
+    dit_sampler_arguments
+        sampler_arguments; // of the sampler's set-up: mu, ...; sigmas are of malloc, freed with the job
+    void *private;         // the family's own (of malloc; freed with the job)
 } dit_job;
+
+// Named arguments of the transformer: [0] for all rows; when the halves are apart, [0] conditional, [1] unconditional.
+typedef dit_arrays dit_conditions[2];
+
+// The answers to one call, each (count, channels, inner), to be combined into `out`, which may be `with`.
+typedef struct dit_guide_call {
+    const float *with, *without; // `without` NULL: not guided
+    dit_sample_size size;        // of an answer; channels include a predicted variance
+    int call;                    // of the sampler, from 0
+    double sigma;                // of the sampler at this call; NaN where it has none
+    const float *state;          // (count, job's channels, inner)
+    float *out;
+} dit_guide_call;
+
+struct dit_pipeline_class {
+    const char *name;
+    const char *const *older_names; // NULL-ended, or NULL
+    const dit_part_kind *parts;     // ends with a NULL name; the first one is the transformer
+    // The public loop hands its sampler what the network was given: the state divided as the network needs it, which it
+    // stays, and both halves of a guided batch, for which noise is drawn alike; and it starts from unit noise whatever
+    // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
+    bool steps_network_input;
+    bool takes_references; // request->references
+    double strength;       // of image to image where the request says none; 0: 0.6
+    // Opens what the family needs beside its parts, and checks that they fit each other. May be NULL.
+    dit_status (*open)(dit_model *model, dit_error *error);
+    void (*close)(dit_model *model); // NULL: nothing to close
+    // Fills in the job from the request: defaults, whether it is guided, sizes (dit_job_choose, dit_job_size). A
+    // request that the family cannot serve is DIT_BAD_ARGUMENT naming the flag.
+    dit_status (*start)(dit_model *model, dit_job *job, dit_error *error);
+    // The conditions, by the names of the transformer's arguments; others are for `describe`. `generator` is where the
+    // public pipeline draws from before it draws the latents (encoding a reference picture); most do not touch it.
+    dit_status (*encode)(dit_model *model, const dit_job *job, dit_generator *generator, dit_conditions conditions,
+                         const dit_watch *watch, dit_error *error);
+    // Adds the arguments made of the latents (rows, C, H, W) and the network's time (rows) to `in`, where the
+    // conditions are already. NULL: hidden_states and timestep.
+    void (*describe)(const dit_model *model, dit_graph *g, const dit_job *job, dit_tensor latents, dit_tensor time,
+                     dit_named_tensors *in);
+    // The network's outputs as an answer for the latents, (rows, C', H, W). NULL: `sample`.
+    dit_tensor (*answer)(const dit_model *model, dit_graph *g, const dit_job *job, const dit_named_tensors *out);
+    // The time that the network is given at a timestep of the sampler. NULL: the timestep.
+    double (*time)(const dit_model *model, const dit_job *job, double timestep);
+    // Combines the answers. NULL: classifier-free guidance of the job's channels; what is predicted beside stays out.
+    void (*guide)(const dit_model *model, const dit_job *job, const dit_guide_call *call);
+    // The latents as the public pipeline hands them out (output_type="latent"), of malloc. NULL: as they are.
+    dit_status (*export_latents)(const dit_model *model, const dit_job *job, const dit_array *latents, dit_array *out,
+                                 dit_error *error);
+};
+
+// A network of the folder.
+typedef struct dit_part {
+    const dit_part_kind *kind;
+    bool there; // in this folder
+    bool open;
+    dit_component component;
+} dit_part;
+
+// The transformer's plan for one shape of latents and conditions, kept for the next job of that shape.
+typedef struct dit_network {
+    dit_plan *plan;
+    int64_t rows, channels, height, width;
+    char signature[1024]; // names and shapes of the conditions
+} dit_network;
 
 // The state behind a dit_model of the public header.
 struct dit_model {
@@ -30,48 +123,108 @@ struct dit_model {
     char *folder;
     dit_json_file *index;     // model_index.json
     dit_json_file *scheduler; // scheduler/scheduler_config.json
-    dit_component transformer;
+    dit_part parts[DIT_MOST_PARTS];
+    int part_count;
+    struct {
+        char name[32];
+        dit_tokenizer *tokenizer;
+    } tokenizers[DIT_MOST_TOKENIZERS];
+    bool keep_parts;               // what is done stays open for the next picture
     bool predicts_sample;          // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
-    void *private;                 // the family's own: tokenizers, ...
-    dit_plan *plan;                // of the last job's rows and size, kept for the next
-    int64_t plan_rows, plan_height, plan_width;
+    void *private;                 // the family's own
+    dit_network network[2];        // of all rows; of the unconditional half when it is apart
 };
 
-struct dit_pipeline_class {
-    const char *name;
-    // The public loop hands its sampler what the network was given: the state divided as the network needs it, which it
-    // stays, and both halves of a guided batch, for which noise is drawn alike; and it starts from unit noise whatever
-    // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
-    bool steps_network_input;
-    // Opens what the family needs beside the transformer, and checks that the transformer is one of its kind.
-    dit_status (*open)(dit_model *model, dit_error *error);
-    void (*close)(dit_model *model); // NULL: nothing to close
-    // Fills in the job from the request: defaults, whether it is guided, the state's shape. A request that the family
-    // cannot serve is DIT_BAD_ARGUMENT naming the flag.
-    dit_status (*start)(const dit_model *model, dit_job *job, dit_error *error);
-    // Adds the inputs of the conditions for job->rows rows to `in` (by dit_input) before the network is described.
-    void (*describe)(const dit_model *model, dit_graph *g, const dit_job *job, dit_named_tensors *in);
-    // Fills these inputs: conditional rows first, unconditional ones after them when the job is guided.
-    dit_status (*fill)(const dit_model *model, const dit_job *job, dit_plan *plan, dit_error *error);
-};
+// Parts (pipelines/part.c)
+// ---------------------------------------------------------------------------------------------------------------
+
+// The network in folder `name`, opened when it is not. NULL and an error when it does not open or the model has none.
+dit_component *dit_model_part(dit_model *model, const char *name, dit_error *error);
+bool dit_model_has_part(const dit_model *model, const char *name);
+// The transformer, which is open at least until the first picture is drawn: for `open` and `start`.
+const void *dit_model_transformer_config(const dit_model *model);
+// A number of a part's config.json, such as the vae's scaling_factor.
+double dit_model_part_number(dit_model *model, const char *name, const char *key, double otherwise, dit_error *error);
+// Closes a part that is done, unless the model keeps them.
+void dit_model_part_done(dit_model *model, const char *name);
+// Keeps all parts open between pictures: faster for several prompts, and as large as all of them.
+void dit_model_keep_parts(dit_model *model, bool keep);
+dit_status dit_model_open_parts(dit_model *model, dit_error *error);
+void dit_model_close_parts(dit_model *model);
+// The tokenizer in folder `name`, opened when it is not. NULL and an error when that fails.
+dit_tokenizer *dit_model_tokenizer(dit_model *model, const char *name, dit_error *error);
+
+// Text (pipelines/text.c)
+// ----------------------------------------------------------------------------------------------------------------
+
+// Texts through one tokenizer and one text encoder.
+typedef struct dit_text_query {
+    const char *tokenizer, *encoder; // names of folders
+    const char *const *texts;
+    int count;
+    int length;                // ids of a row: cut, or filled up with the tokenizer's padding
+    bool mask;                 // the encoder is given attention_mask
+    const char *const *wanted; // outputs of the encoder; NULL-ended
+} dit_text_query;
+// Adds the outputs wanted, one row a text, to `out`, with `input_ids` (count, length) i64 and `attention_mask`
+// (count, length) i64. The encoder is done afterwards.
+dit_status dit_encode_texts(dit_model *model, const dit_text_query *query, const dit_watch *watch, dit_arrays *out,
+                            dit_error *error);
+// Row-wise helpers for families: rows of `from` (R, ...) repeated so that texts [prompt, negative] become the job's
+// rows: row 0 count times, then, when guided and not apart, row 1 count times. Adds it to `to` under `name`.
+dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_arrays *to, const char *name,
+                               dit_error *error);
+// texts[0] the prompt, texts[1] the negative prompt ("" when none); returns how many the job needs: 2 when guided.
+int dit_job_texts(const dit_job *job, const char *texts[2]);
+
+// Latents and pixels (pipelines/decode.c)
+// -------------------------------------------------------------------------------------------------
+
+// Pixels for each latent: 8 for an autoencoder of four levels; 1 without an autoencoder.
+int dit_model_pixels_per_latent(dit_model *model, dit_error *error);
+// Latents (count, C, H, W) to pictures of the job's output size, by the part `vae` when there is one.
+dit_status dit_decode_latents(dit_model *model, const dit_job *job, const dit_array *latents, const dit_watch *watch,
+                              dit_image *images, dit_error *error);
+// Pixels in [-1, 1] (B, 3, H, W) to scaled latents: a draw from the encoder's distribution with `generator`, or its
+// mean when that is NULL. latents->data is the caller's.
+dit_status dit_encode_pixels(dit_model *model, const dit_array *pixels, dit_generator *generator,
+                             const dit_watch *watch, dit_array *latents, dit_error *error);
+
+// Jobs (pipelines/job.c)
+// ----------------------------------------------------------------------------------------------------------------
+
+// For a family's `start`: steps, guidance scale and whether it guides, from the request, the folder, or the family's
+// defaults.
+void dit_job_choose(const dit_model *model, dit_job *job, int steps, double guidance_scale);
+// The same for sizes: the request's, or `height` x `width` where it says none; each rounded down to a multiple of
+// `multiple` pixels, at least one. Sets the latents' and all pictures' sizes.
+dit_status dit_job_size(dit_model *model, dit_job *job, int height, int width, int multiple, dit_error *error);
+// Sigmas 1, ..., 1 / steps, as the pipelines that hand them to their sampler make them (numpy's linspace).
+dit_status dit_job_linear_sigmas(dit_job *job, dit_error *error);
+// From a request to its job. Release with dit_job_end, also after a failure.
+dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *job, dit_error *error);
+void dit_job_end(dit_job *job);
+
+// Drawing
+// --------------------------------------------------------------------------------------------------------------------
 
 // The folder of the model that comes with the library: what the environment's DIT_MODEL names, the installed one, or
 // the repository's. `path` is room for it.
 const char *dit_default_model(char *path, size_t size);
 
+// Plans the transformer for the job, or keeps the plan of the last one (pipelines/network.c): plan inputs `latents`
+// (rows, C, H, W), `time` (rows) and the conditions; output `answer` (rows, C', H, W).
+dit_status dit_plan_networks(dit_model *model, const dit_job *job, dit_conditions conditions, dit_error *error);
+
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.
 dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state,
                            dit_error *error);
-// For a family's `start`: steps, guidance scale and whether it guides, from the request, the folder, or the family's
-// defaults.
-void dit_job_choose(const dit_model *model, dit_job *job, int steps, double guidance_scale);
-// From a request to its job.
-dit_status dit_job_start(const dit_model *model, const dit_request *request, dit_job *job, dit_error *error);
 
-// As dit_generate; with `latents` not NULL also writes the state before the decoder to that file, as tensor `latents`.
-dit_status dit_generate_to(dit_model *model, const dit_request *request, const dit_watch *watch, dit_image *images,
-                           const char *latents, dit_error *error);
+// A started job's pictures, which the caller releases; with `latents` not NULL also writes the state before the decoder
+// to that file, as tensor `latents`.
+dit_status dit_generate_job(dit_model *model, const dit_job *job, const dit_watch *watch, dit_image *images,
+                            const char *latents, dit_error *error);
 
 #endif

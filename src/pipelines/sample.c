@@ -1,11 +1,9 @@
 // pipelines/sample.c: the sampling loop that all families share: noise, network, guidance, sampler.
 #include "base/progress.h"
-#include "base/random.h"
 #include "media/image.h"
 #include "pipelines/pipeline.h"
-#include "sample/guidance.h"
+#include "pipelines/start_picture.h"
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,42 +14,16 @@ struct run {
     dit_sampler *sampler;
     const dit_watch *watch;
     dit_generator generator;
-    int64_t picture;     // values of one picture's state
-    int64_t out_picture; // of the network's output for it
-    float *state;        // (count, channels, height, width)
-    float *output;       // (count, channels, height, width): guided, and without a predicted variance
-    float *noise;        // like state, or (rows, channels, height, width): see steps_network_input
+    dit_start_picture start; // of image to image; empty otherwise
+    int64_t picture;         // values of one picture's state
+    int64_t answer;          // of the network's answer for it
+    float *state;            // (count, channels, height, width)
+    float *output;           // (count, channels, height, width): guided, and without a predicted variance
+    float *noise;            // like state, or (rows, channels, height, width): see steps_network_input
+    float *answers;          // (2, count, answer): both halves when they are computed apart
     int64_t noise_values;
     dit_image preview;
 };
-
-static dit_status plan_network(dit_model *m, const dit_job *job, dit_error *error)
-{
-    if (m->plan && m->plan_rows == job->rows && m->plan_height == job->height && m->plan_width == job->width)
-        return DIT_OK;
-    dit_plan_free(m->plan);
-    m->plan = NULL;
-    dit_graph *g = dit_graph_new(m->transformer.weights);
-    if (!g)
-        return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
-    dit_named_tensors in = {0}, out = {0};
-    dit_named_add(&in, "hidden_states",
-                  dit_input(g, "hidden_states", DIT_F32, DIT_SHAPE(job->rows, job->channels, job->height, job->width)));
-    dit_named_add(&in, "timestep", dit_input(g, "timestep", DIT_F32, DIT_SHAPE(job->rows)));
-    m->class->describe(m, g, job, &in);
-    m->transformer.class->method[DIT_FORWARD].describe(g, m->transformer.config, &in, &out);
-    dit_output(g, "sample", dit_named_find(&out, "sample"));
-    dit_plan_new(g, m->transformer.weights, &(dit_plan_options){.frozen = true}, &m->plan, error);
-    dit_graph_free(g);
-    if (!error->status)
-        dit_weights_check_all_used(m->transformer.weights, m->transformer.class->buffers, error);
-    if (error->status)
-        dit_error_locate(error, m->transformer.folder);
-    m->plan_rows = job->rows;
-    m->plan_height = job->height;
-    m->plan_width = job->width;
-    return error->status;
-}
 
 // What a flow network that predicts x_0 says of the velocity noise - x_0 = (x_t - x_0) / sigma. Near sigma 0 the
 // division would only enlarge rounding: sigma is kept at least at `least`.
@@ -62,56 +34,93 @@ static void velocity_from_sample(float *output, const float *state, float sigma,
         output[i] = (state[i] - output[i]) * scale;
 }
 
-// Guides, and leaves out what the network predicts beside the mean: these families hand no variance to their samplers.
-static void guide(struct run *r, float *network)
+// Combines both answers, and leaves out what the network predicts beside the mean: these families hand no variance to
+// their samplers.
+static void guide(struct run *r, float *with, float *without)
 {
     const dit_job *job = r->job;
     const dit_guidance guidance = dit_guidance_of(job->guidance_scale);
     const int64_t inner = job->height * job->width;
-    const dit_sample_size size = {job->count, r->out_picture / inner, inner};
-    if (job->guided)
-        dit_guidance_combine(&guidance, network + job->count * r->out_picture, network, &size, job->channels, network);
+    const dit_guide_call call = {.with = with,
+                                 .without = without,
+                                 .size = {job->count, r->answer / inner, inner},
+                                 .call = r->sampler->next,
+                                 .sigma = r->sampler->sigmas ? (double)r->sampler->sigmas[r->sampler->next] : NAN,
+                                 .state = r->state,
+                                 .out = with};
+    if (r->model->class->guide)
+        r->model->class->guide(r->model, job, &call);
+    else if (without)
+        dit_guidance_combine(&guidance, without, with, &call.size, job->channels, with);
     for (int64_t b = 0; b < job->count; b++)
-        memcpy(r->output + b * r->picture, network + b * r->out_picture, (size_t)r->picture * sizeof *network);
+        memcpy(r->output + b * r->picture, with + b * r->answer, (size_t)r->picture * sizeof *with);
+}
+
+// Runs one plan over the state, once or (both halves in one batch) twice; the answer stays in the plan.
+static float *run_network(struct run *r, dit_plan *plan, const float *input, dit_error *error)
+{
+    const dit_job *job = r->job;
+    const size_t half = (size_t)(job->count * r->picture);
+    float *latents = dit_plan_input(plan, "latents").data, *time = dit_plan_input(plan, "time").data;
+    double t = r->sampler->timesteps[r->sampler->next];
+    if (r->model->class->time)
+        t = r->model->class->time(r->model, job, t);
+    for (int64_t done = 0; done < job->rows; done += job->count)
+        memcpy(latents + done * r->picture, input, half * sizeof *latents);
+    for (int64_t i = 0; time && i < job->rows; i++)
+        time[i] = (float)t;
+    return dit_plan_run(plan, dit_watch_stops, (void *)r->watch, error) ? NULL : dit_plan_output(plan, "answer").data;
 }
 
 static dit_status call_network(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
-    dit_plan *plan = r->model->plan;
-    float *input = dit_plan_input(plan, "hidden_states").data, *time = dit_plan_input(plan, "timestep").data;
-    size_t half = (size_t)(job->count * r->picture);
-    dit_sampler_scale_input(r->sampler, r->state, input);
+    const int64_t half = job->count * r->answer;
+    dit_sampler_scale_input(r->sampler, r->state, r->output); // until the answer takes its place
     if (r->model->class->steps_network_input)
-        memcpy(r->state, input, half * sizeof *input);
-    if (job->guided)
-        memcpy(input + half, input, half * sizeof *input);
-    for (int64_t i = 0; i < job->rows; i++)
-        time[i] = (float)r->sampler->timesteps[r->sampler->next];
-    if (dit_plan_run(plan, NULL, NULL, error))
+        memcpy(r->state, r->output, (size_t)(job->count * r->picture) * sizeof *r->state);
+    float *with = run_network(r, r->model->network[0].plan, r->output, error), *without = NULL;
+    if (with && job->guided && job->apart) {
+        memcpy(r->answers, with, (size_t)half * sizeof *with);
+        without = run_network(r, r->model->network[1].plan, r->output, error);
+        with = r->answers;
+    } else if (with && job->guided) {
+        without = with + half;
+    }
+    if (error->status)
         return error->status;
-    guide(r, dit_plan_output(plan, "sample").data);
+    guide(r, with, without);
     return DIT_OK;
 }
 
 static bool wants_preview(const struct run *r)
 {
     int every = r->job->request->preview_every;
-    return every > 0 && r->sampler->next % every == 0 && r->job->channels <= 4 && r->job->channels != 2;
+    return every > 0 && r->sampler->next % every == 0 && r->sampler->next < r->sampler->calls;
+}
+
+// The first picture of the state as it is; what cannot be shown is no error.
+static void make_preview(struct run *r)
+{
+    dit_error ignored = {0};
+    dit_job job = *r->job;
+    job.count = 1;
+    const dit_array state = {DIT_F32, DIT_SHAPE(1, job.channels, job.height, job.width), r->state};
+    dit_image_free(&r->preview);
+    dit_decode_latents(r->model, &job, &state, NULL, &r->preview, &ignored);
 }
 
 static dit_status report(struct run *r, dit_error *error)
 {
-    dit_progress progress = {
-        .phase = "sample", .unit = "step", .done = (uint64_t)r->sampler->next, .total = (uint64_t)r->sampler->calls};
+    dit_progress progress = {.phase = "sample",
+                             .unit = "step",
+                             .done = (uint64_t)(r->sampler->next - r->sampler->first),
+                             .total = (uint64_t)(r->sampler->calls - r->sampler->first)};
     if (r->watch && wants_preview(r)) {
-        if (!r->preview.pixels)
-            dit_image_alloc(&r->preview, (int)r->job->width, (int)r->job->height, (int)r->job->channels, error);
-        if (r->preview.pixels)
-            dit_image_from_planes(&r->preview, r->state);
+        make_preview(r);
         progress.preview = r->preview.pixels ? &r->preview : NULL;
     }
-    return error->status ? error->status : dit_report(r->watch, &progress, error);
+    return dit_report(r->watch, &progress, error);
 }
 
 static dit_status step(struct run *r, dit_error *error)
@@ -125,35 +134,61 @@ static dit_status step(struct run *r, dit_error *error)
         dit_randn(&r->generator, r->noise, (size_t)r->noise_values);
     if (dit_sampler_step(r->sampler, r->output, r->noise, r->state, error))
         return error->status;
+    dit_start_picture_keep(&r->start, r->sampler, r->state);
     return report(r, error);
+}
+
+static dit_status open_sampler(struct run *r, dit_error *error)
+{
+    const dit_job *job = r->job;
+    const dit_sample_size size = {job->count, job->channels, job->height * job->width};
+    if (dit_sampler_new(&r->sampler, NULL, dit_json_root(r->model->scheduler), error) ||
+        dit_sampler_set_timesteps(r->sampler, job->steps, &job->sampler_arguments, error))
+        return error->status;
+    return dit_sampler_begin(r->sampler, &size, job->channels, dit_start_picture_first(job, r->sampler), error);
+}
+
+// Unit noise times the sampler's first sigma, or the start picture brought to its noise level.
+static dit_status fill_state(struct run *r, dit_error *error)
+{
+    const dit_job *job = r->job;
+    int64_t n = job->count * r->picture;
+    if (dit_start_picture_open(&r->start, r->model, job, &r->generator, r->watch, error))
+        return error->status;
+    dit_randn(&r->generator, r->state, (size_t)n);
+    if (job->request->init_image)
+        return dit_start_picture_begin(&r->start, r->sampler, r->state, error);
+    for (int64_t i = 0; !r->model->class->steps_network_input && i < n; i++)
+        r->state[i] *= r->sampler->init_noise_sigma;
+    return DIT_OK;
 }
 
 static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
 {
     const dit_job *job = r->job;
+    dit_conditions conditions = {0};
     const dit_shape shape = DIT_SHAPE(job->count, job->channels, job->height, job->width);
-    const dit_sample_size size = {job->count, job->channels, job->height * job->width};
     r->picture = job->channels * job->height * job->width;
-    if (dit_array_alloc(state, DIT_F32, shape, error) || plan_network(r->model, job, error) ||
-        r->model->class->fill(r->model, job, r->model->plan, error) ||
-        dit_sampler_new(&r->sampler, NULL, dit_json_root(r->model->scheduler), error) ||
-        dit_sampler_set_timesteps(r->sampler, job->steps, NULL, error) ||
-        dit_sampler_begin(r->sampler, &size, job->channels, 0, error))
-        return error->status;
-    dit_array output = dit_plan_output(r->model->plan, "sample");
-    r->out_picture = dit_shape_count(&output.shape) / job->rows;
+    dit_generator_seed(&r->generator, job->request->seed);
+    if (dit_array_alloc(state, DIT_F32, shape, error) || open_sampler(r, error) ||
+        r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
+        goto done;
     r->state = state->data;
     r->output = malloc((size_t)(job->count * r->picture) * sizeof *r->output);
-    const bool steps_input = r->model->class->steps_network_input;
-    r->noise_values = (steps_input ? job->rows : job->count) * r->picture;
+    r->noise_values = (r->model->class->steps_network_input ? job->rows : job->count) * r->picture;
     r->noise = malloc((size_t)r->noise_values * sizeof *r->noise);
     if (!r->output || !r->noise)
-        return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
-    dit_generator_seed(&r->generator, job->request->seed);
-    dit_randn(&r->generator, r->state, (size_t)(job->count * r->picture));
-    for (int64_t i = 0; !steps_input && i < job->count * r->picture; i++)
-        r->state[i] *= r->sampler->init_noise_sigma;
-    return DIT_OK;
+        dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+    if (!error->status && !fill_state(r, error) && !dit_plan_networks(r->model, job, conditions, error)) {
+        dit_array answer = dit_plan_output(r->model->network[0].plan, "answer");
+        r->answer = dit_shape_count(&answer.shape) / job->rows;
+        if (job->guided && job->apart && !(r->answers = malloc((size_t)(job->count * r->answer) * sizeof *r->answers)))
+            dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+    }
+done:
+    dit_arrays_free(&conditions[0]);
+    dit_arrays_free(&conditions[1]);
+    return error->status;
 }
 
 dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state,
@@ -168,8 +203,11 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
     for (int64_t i = 0; !error->status && i < n; i++)
         if (!isfinite(r.state[i]))
             dit_fail(error, DIT_BAD_NUMBER, "the model gave a value that is no number; its weights may be damaged");
+    dit_model_part_done(model, model->parts[0].kind->name);
+    dit_start_picture_free(&r.start);
     dit_sampler_free(r.sampler);
     dit_image_free(&r.preview);
+    free(r.answers);
     free(r.output);
     free(r.noise);
     if (error->status) {

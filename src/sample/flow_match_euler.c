@@ -36,6 +36,27 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     return error->status;
 }
 
+static void space_and_shift(const struct flow_match_euler *f, int steps, double *sigmas)
+{
+    double train = (double)f->train_steps, mu = f->base.argument[DIT_MU];
+    dit_linspace(f->sigma_max * train, f->sigma_min * train, steps, sigmas);
+    for (int i = 0; i < steps; i++)
+        sigmas[i] = f->base.dynamic_shift ? dit_flow_time_shift(sigmas[i] / train, mu, f->linear_time_shift)
+                                          : dit_flow_shift(sigmas[i] / train, f->shift);
+}
+
+// The reference keeps sigmas that it is given in float32, and shifts them there.
+static void shift_given(const struct flow_match_euler *f, const double *given, int steps, double *sigmas)
+{
+    double mu = f->base.argument[DIT_MU];
+    float ratio = (float)(f->linear_time_shift ? mu : exp(mu)), shift = (float)f->shift, less = (float)(f->shift - 1);
+    for (int i = 0; i < steps; i++) {
+        float sigma = (float)given[i];
+        sigmas[i] =
+            (double)(f->base.dynamic_shift ? ratio / (ratio + (1 / sigma - 1)) : shift * sigma / (1 + less * sigma));
+    }
+}
+
 static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
 {
     struct flow_match_euler *f = (struct flow_match_euler *)s;
@@ -48,11 +69,10 @@ static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
     if (dit_sampler_set_calls(s, steps, steps + 1, error))
         goto done;
 
-    double train = (double)f->train_steps;
-    dit_linspace(f->sigma_max * train, f->sigma_min * train, steps, sigmas);
-    for (int i = 0; i < steps; i++)
-        sigmas[i] = s->dynamic_shift ? dit_flow_time_shift(sigmas[i] / train, s->argument[DIT_MU], f->linear_time_shift)
-                                     : dit_flow_shift(sigmas[i] / train, f->shift);
+    if (s->given_sigmas)
+        shift_given(f, s->given_sigmas, steps, sigmas);
+    else
+        space_and_shift(f, steps, sigmas);
     if (f->shift_terminal != 0)
         dit_flow_stretch(sigmas, steps, f->shift_terminal);
     if (f->sigma_rule.spacing != DIT_SIGMAS_OF_TIMESTEPS)
@@ -95,6 +115,7 @@ const dit_sampler_class dit_flow_match_euler_sampler = {
     .name = "FlowMatchEulerDiscreteScheduler",
     .size = sizeof(struct flow_match_euler),
     .arguments = DIT_ARGUMENT(MU),
+    .takes_sigmas = true,
     .configure = configure,
     .set_timesteps = set_timesteps,
     .draws_noise = draws_noise,

@@ -158,6 +158,9 @@ dit_status dit_sampler_limit_steps(const dit_sampler *s, int steps, int64_t trai
 
 static dit_status take_arguments(dit_sampler *s, const dit_sampler_arguments *arguments, dit_error *error)
 {
+    s->given_sigmas = arguments ? arguments->sigmas : NULL;
+    if (s->given_sigmas && !s->class->takes_sigmas)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "%s takes no sigmas", s->class->name);
     for (int i = 0; i < DIT_SAMPLER_ARGUMENTS; i++) {
         const char *name = dit_sampler_argument_name[i];
         bool given = arguments && arguments->given[i];
@@ -202,6 +205,7 @@ dit_status dit_sampler_set_timesteps(dit_sampler *s, int64_t steps, const dit_sa
         status = check_finite(s, error);
     if (status)
         s->calls = s->sigma_count = 0;
+    s->given_sigmas = NULL;
     s->count = 0; // dit_sampler_begin comes next
     return status;
 }

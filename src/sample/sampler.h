@@ -45,6 +45,7 @@ extern const char *const dit_sampler_argument_name[DIT_SAMPLER_ARGUMENTS];
 typedef struct dit_sampler_arguments {
     bool given[DIT_SAMPLER_ARGUMENTS];
     double value[DIT_SAMPLER_ARGUMENTS];
+    const double *sigmas; // (steps) before any shift, in place of the class's own spacing; NULL: its own
 } dit_sampler_arguments;
 
 // A state is (batch, channels, inner): `inner` is what remains of the shape, such as height * width.
@@ -61,6 +62,7 @@ typedef struct dit_sampler_class {
     size_t size;         // bytes of the struct
     unsigned arguments;  // bit mask of 1u << dit_sampler_argument
     bool takes_variance; // the network may predict a variance after the mean: twice the state's channels
+    bool takes_sigmas;   // of dit_sampler_arguments
     // Reads and checks a configuration. Unknown keys are not looked at, as in the reference.
     dit_status (*configure)(dit_sampler *s, dit_json config, dit_error *error);
     // Fills calls, timesteps, and what else depends on the number of steps, through dit_sampler_set_times.
@@ -105,6 +107,7 @@ struct dit_sampler {
     int first, next;         // the call at which sampling began, and the one that comes next
 
     double argument[DIT_SAMPLER_ARGUMENTS]; // as given, or the reference's defaults; mu: NaN when not given
+    const double *given_sigmas;             // while set_timesteps runs
 };
 
 enum { DIT_MOST_STEPS = 1000000 }; // and most training timesteps

@@ -63,8 +63,12 @@ static void draw(dit_json c, const char *folder, const char *latents)
     assert_fine(error);
     dit_model_open(folder, &model, &error);
     assert_fine(error);
-    dit_generate_to(model, &request, NULL, images, latents, &error);
+    dit_job job;
+    dit_job_start(model, &request, &job, &error);
     assert_fine(error);
+    dit_generate_job(model, &job, NULL, images, latents, &error);
+    assert_fine(error);
+    dit_job_end(&job);
     for (int i = 0; i < request.count; i++) {
         assert_int_equal(images[i].width, 8);
         dit_image_free(&images[i]);

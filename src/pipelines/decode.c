@@ -1,0 +1,122 @@
+// pipelines/decode.c: latents to pictures, and pictures to latents.
+#include "media/image.h"
+#include "models/autoencoder.h"
+#include "pipelines/pipeline.h"
+#include <math.h>
+#include <stdlib.h>
+
+static dit_status facts_of(dit_model *m, dit_autoencoder_facts *facts, const dit_component **vae, dit_error *error)
+{
+    *vae = dit_model_part(m, "vae", error);
+    if (*vae && !dit_autoencoder_facts_of(*vae, facts))
+        dit_fail(error, DIT_BAD_FILE, "%s/vae: a %s is no autoencoder", m->folder, (*vae)->class->name);
+    return error->status;
+}
+
+int dit_model_pixels_per_latent(dit_model *m, dit_error *error)
+{
+    dit_autoencoder_facts facts = {.ratio = 1};
+    const dit_component *vae;
+    if (dit_model_has_part(m, "vae"))
+        facts_of(m, &facts, &vae, error);
+    return facts.ratio;
+}
+
+// Latents as the decoder takes them: scaling and shift undone.
+static dit_status unscale(const dit_autoencoder_facts *facts, const dit_array *latents, dit_array *out,
+                          dit_error *error)
+{
+    if (dit_array_alloc(out, DIT_F32, latents->shape, error))
+        return error->status;
+    const float *from = latents->data;
+    float *to = out->data, scale = (float)facts->scaling_factor, shift = (float)facts->shift_factor;
+    for (int64_t i = 0; i < dit_shape_count(&latents->shape); i++)
+        to[i] = from[i] / scale + shift;
+    return DIT_OK;
+}
+
+static dit_status decode(dit_model *m, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
+                         dit_error *error)
+{
+    dit_autoencoder_facts facts;
+    const dit_component *vae;
+    dit_array unscaled = {0};
+    const dit_autoencoder_options options = {.slice = true, .watch = watch};
+    if (!facts_of(m, &facts, &vae, error) && !unscale(&facts, latents, &unscaled, error))
+        dit_autoencoder_decode(vae, &unscaled, &options, pixels, error);
+    free(unscaled.data);
+    dit_model_part_done(m, "vae");
+    return error->status;
+}
+
+// Pixels (count, C, H, W) in [-1, 1] as pictures of the output size.
+static dit_status to_images(const dit_job *job, const dit_array *pixels, dit_image *images, dit_error *error)
+{
+    int64_t count = pixels->shape.dim[0], C = pixels->shape.dim[1], H = pixels->shape.dim[2], W = pixels->shape.dim[3];
+    if (C != 1 && C != 3 && C != 4)
+        return dit_fail(error, DIT_UNSUPPORTED,
+                        "states of %lld channels need an autoencoder, which this model lacks; "
+                        "--latents writes them as they are",
+                        (long long)C);
+    for (int64_t b = 0; b < count && !error->status; b++) {
+        if (dit_image_alloc(&images[b], (int)W, (int)H, (int)C, error))
+            break;
+        dit_image_from_planes(&images[b], (const float *)pixels->data + b * C * H * W);
+        if (job->output_width != W || job->output_height != H)
+            dit_image_cover(&images[b], (int)job->output_width, (int)job->output_height, DIT_FILTER_BILINEAR, error);
+    }
+    return error->status;
+}
+
+dit_status dit_decode_latents(dit_model *m, const dit_job *job, const dit_array *latents, const dit_watch *watch,
+                              dit_image *images, dit_error *error)
+{
+    dit_array pixels = {0};
+    if (!dit_model_has_part(m, "vae"))
+        return to_images(job, latents, images, error);
+    if (!decode(m, latents, watch, &pixels, error))
+        to_images(job, &pixels, images, error);
+    free(pixels.data);
+    return error->status;
+}
+
+// mean + exp(logvar / 2) * noise, with logvar clamped to [-30, 20] as the public distribution has it; then scaled.
+static void draw(const dit_autoencoder_facts *facts, float *mean, const float *logvar, const float *noise, int64_t n)
+{
+    const float scale = (float)facts->scaling_factor, shift = (float)facts->shift_factor;
+    for (int64_t i = 0; i < n; i++) {
+        if (logvar && noise)
+            mean[i] += expf(0.5f * fminf(fmaxf(logvar[i], -30), 20)) * noise[i];
+        mean[i] = (mean[i] - shift) * scale;
+    }
+}
+
+dit_status dit_encode_pixels(dit_model *m, const dit_array *pixels, dit_generator *generator, const dit_watch *watch,
+                             dit_array *latents, dit_error *error)
+{
+    dit_autoencoder_facts facts;
+    const dit_component *vae;
+    dit_array logvar = {0};
+    float *noise = NULL;
+    if (!dit_model_has_part(m, "vae")) { // pixels are the state itself
+        if (!dit_array_alloc(latents, DIT_F32, pixels->shape, error))
+            for (int64_t i = 0; i < dit_shape_count(&pixels->shape); i++)
+                ((float *)latents->data)[i] = ((const float *)pixels->data)[i];
+        return error->status;
+    }
+    if (!facts_of(m, &facts, &vae, error) &&
+        !dit_autoencoder_encode(vae, pixels, &(dit_autoencoder_options){.slice = true, .watch = watch}, latents,
+                                &logvar, error)) {
+        int64_t n = dit_shape_count(&latents->shape);
+        if (generator && logvar.data && (noise = malloc((size_t)n * sizeof *noise)))
+            dit_randn(generator, noise, (size_t)n);
+        if (generator && logvar.data && !noise)
+            dit_fail(error, DIT_NO_MEMORY, "no memory to draw a picture's latents");
+        else
+            draw(&facts, latents->data, logvar.data, noise, n);
+    }
+    free(noise);
+    free(logvar.data);
+    dit_model_part_done(m, "vae");
+    return error->status;
+}

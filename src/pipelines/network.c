@@ -1,0 +1,80 @@
+// pipelines/network.c: the transformer planned for a job: latents, time and conditions in, an answer out.
+#include "pipelines/pipeline.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Names, dtypes and shapes, so that the next job can tell whether the plan is its own too.
+static void sign(const dit_arrays *conditions, char *text, size_t size)
+{
+    size_t n = 0;
+    text[0] = 0;
+    for (int i = 0; i < conditions->count && n < size; i++) {
+        char shape[160];
+        const dit_array *a = &conditions->item[i].array;
+        n += (size_t)snprintf(text + n, size - n, "%s %s %s;", conditions->item[i].name, dit_dtype_name(a->dtype),
+                              dit_shape_text(&a->shape, shape));
+    }
+}
+
+static void describe(dit_model *m, dit_graph *g, const dit_job *job, const dit_arrays *conditions)
+{
+    const dit_component *c = &m->parts[0].component;
+    dit_named_tensors in = {0}, out = {0};
+    dit_shape shape = DIT_SHAPE(job->rows, job->channels, job->height, job->width);
+    dit_tensor latents = dit_input(g, "latents", DIT_F32, shape),
+               time = dit_input(g, "time", DIT_F32, DIT_SHAPE(job->rows));
+    dit_arrays_describe(conditions, g, &in);
+    if (m->class->describe) {
+        m->class->describe(m, g, job, latents, time, &in);
+    } else {
+        dit_named_add(&in, "hidden_states", latents);
+        dit_named_add(&in, "timestep", time);
+    }
+    c->class->method[DIT_FORWARD].describe(g, c->config, &in, &out);
+    dit_tensor answer = m->class->answer ? m->class->answer(m, g, job, &out) : dit_named_find(&out, "sample");
+    dit_output(g, "answer", answer);
+    const dit_shape *found = dit_shape_of(g, answer);
+    if (!dit_graph_error(g)->status &&
+        (found->rank != 4 || found->dim[0] != job->rows || found->dim[1] < job->channels ||
+         found->dim[2] != job->height || found->dim[3] != job->width)) {
+        char text[160];
+        dit_graph_fail(g, DIT_BAD_FILE, "the network answers latents of %lldx%lldx%lldx%lld with %s",
+                       (long long)job->rows, (long long)job->channels, (long long)job->height, (long long)job->width,
+                       dit_shape_text(found, text));
+    }
+}
+
+static dit_status plan_network(dit_model *m, dit_network *n, const dit_job *job, const dit_arrays *conditions,
+                               dit_error *error)
+{
+    char signature[sizeof n->signature];
+    const dit_component *c = &m->parts[0].component;
+    sign(conditions, signature, sizeof signature);
+    if (n->plan && n->rows == job->rows && n->channels == job->channels && n->height == job->height &&
+        n->width == job->width && !strcmp(n->signature, signature))
+        return dit_arrays_fill(conditions, n->plan, error);
+    dit_plan_free(n->plan);
+    *n = (dit_network){.rows = job->rows, .channels = job->channels, .height = job->height, .width = job->width};
+    memcpy(n->signature, signature, sizeof signature);
+    dit_graph *g = dit_graph_new(c->weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
+    describe(m, g, job, conditions);
+    dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true}, &n->plan, error);
+    dit_graph_free(g);
+    if (!error->status)
+        dit_weights_check_all_used(c->weights, c->class->buffers, error);
+    if (error->status)
+        dit_error_locate(error, c->folder);
+    return error->status ? error->status : dit_arrays_fill(conditions, n->plan, error);
+}
+
+dit_status dit_plan_networks(dit_model *m, const dit_job *job, dit_conditions conditions, dit_error *error)
+{
+    if (!dit_model_part(m, m->parts[0].kind->name, error))
+        return error->status;
+    for (int i = 0; i < (job->guided && job->apart ? 2 : 1) && !error->status; i++)
+        plan_network(m, &m->network[i], job, &conditions[i], error);
+    return error->status;
+}

@@ -1,0 +1,64 @@
+// pipelines/text.c: prompts as rows of conditions.
+#include "pipelines/pipeline.h"
+#include "text/padded.h"
+#include <stdlib.h>
+#include <string.h>
+
+int dit_job_texts(const dit_job *job, const char *texts[2])
+{
+    texts[0] = job->request->prompt ? job->request->prompt : "";
+    texts[1] = job->request->negative_prompt ? job->request->negative_prompt : "";
+    return job->guided ? 2 : 1;
+}
+
+// Ids and mask of every text.
+static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in, dit_error *error)
+{
+    dit_tokenizer *tokenizer = dit_model_tokenizer(m, q->tokenizer, error);
+    dit_array *ids = dit_arrays_add(in, "input_ids", DIT_I64, DIT_SHAPE(q->count, q->length), error);
+    dit_array *mask = dit_arrays_add(in, "attention_mask", DIT_I64, DIT_SHAPE(q->count, q->length), error);
+    uint8_t *row = malloc((size_t)q->length);
+    if (!row)
+        dit_fail(error, DIT_NO_MEMORY, "no memory for a prompt of %d tokens", q->length);
+    for (int t = 0; t < q->count && !error->status; t++) {
+        if (dit_encode_padded(tokenizer, q->texts[t], (size_t)q->length, (int64_t *)ids->data + (int64_t)t * q->length,
+                              row, error))
+            dit_error_locate(error, t == 0 ? "--prompt" : "--negative-prompt");
+        for (int i = 0; i < q->length; i++)
+            ((int64_t *)mask->data)[(int64_t)t * q->length + i] = row[i];
+    }
+    free(row);
+    return error->status;
+}
+
+dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_watch *watch, dit_arrays *out,
+                            dit_error *error)
+{
+    dit_arrays in = {0};
+    const dit_component *encoder = NULL;
+    if (!tokenize(m, q, &in, error) && (encoder = dit_model_part(m, q->encoder, error))) {
+        dit_array mask = q->mask ? (dit_array){0} : dit_arrays_take(&in, "attention_mask");
+        dit_component_call(encoder, DIT_FORWARD, &in, q->wanted, watch, out, error);
+        if (mask.data)
+            dit_arrays_give(&in, "attention_mask", mask, error);
+        dit_model_part_done(m, q->encoder);
+    }
+    for (int i = 0; i < in.count && !error->status; i++) {
+        dit_arrays_give(out, in.item[i].name, in.item[i].array, error);
+        in.item[i].array.data = NULL;
+    }
+    dit_arrays_free(&in);
+    return error->status;
+}
+
+dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_arrays *to, const char *name,
+                               dit_error *error)
+{
+    dit_shape shape = from->shape;
+    size_t row = dit_array_bytes(from) / (size_t)shape.dim[0];
+    shape.dim[0] = job->rows;
+    dit_array *made = dit_arrays_add(to, name, from->dtype, shape, error);
+    for (int64_t i = 0; made && i < job->rows; i++)
+        memcpy((char *)made->data + (size_t)i * row, (const char *)from->data + (i < job->count ? 0 : row), row);
+    return error->status;
+}
