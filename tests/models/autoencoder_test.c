@@ -46,7 +46,7 @@ static void hold_to(const char *what, const char *name, const dit_array *found, 
     hold(what, name, d.largest, bound);
 }
 
-static const char *const tiled[] = {"autoencoder_kl/older-names"};
+static const char *const tiled[] = {"autoencoder_kl/older-names", "autoencoder_dc/sana"};
 enum { TILED = sizeof tiled / sizeof *tiled };
 
 static void tiles_are_blended_as_diffusers_blends_them(void **state)
@@ -226,6 +226,19 @@ static void impossible_configurations_are_refused(void **state)
         {"AutoencoderKL", "{\"sample_size\": [32]}", "sample_size"},
         {"AutoencoderKL", "{\"use_quant_conv\": 1}", "use_quant_conv"},
         {"AutoencoderKL", "{\"norm_type\": \"spatial\"}", "norm_type"},
+        {"AutoencoderDC", "{\"encoder_block_out_channels\": [8, 8]}", "encoder_layers_per_block"},
+        {"AutoencoderDC", "{\"decoder_block_types\": [\"ResBlock\"]}", "decoder_block_types"},
+        {"AutoencoderDC", "{\"decoder_block_types\": \"Block\"}", "decoder_block_types"},
+        {"AutoencoderDC", "{\"decoder_norm_types\": \"layer_norm\"}", "decoder_norm_types"},
+        {"AutoencoderDC", "{\"encoder_qkv_multiscales\": [5]}", "encoder_qkv_multiscales"},
+        {"AutoencoderDC", "{\"encoder_qkv_multiscales\": [[], [], [4], [], [], []]}", "encoder_qkv_multiscales"},
+        {"AutoencoderDC", "{\"attention_head_dim\": 2000, \"decoder_block_types\": \"EfficientViTBlock\"}", "2000"},
+        {"AutoencoderDC", "{\"upsample_block_type\": \"bicubic\"}", "upsample_block_type"},
+        {"AutoencoderTiny", "{\"num_encoder_blocks\": [1, 1]}", "num_encoder_blocks"},
+        {"AutoencoderTiny", "{\"decoder_block_out_channels\": [64, 64, 64, 32]}", "32"},
+        {"AutoencoderTiny", "{\"upsample_fn\": \"bicubic\"}", "upsample_fn"},
+        {"AutoencoderTiny", "{\"upsampling_scaling_factor\": 0}", "upsampling_scaling_factor"},
+        {"AutoencoderTiny", "{\"latent_magnitude\": 0}", "latent_magnitude"},
     };
     dit_autoencoder_facts facts;
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
