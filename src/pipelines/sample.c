@@ -142,8 +142,14 @@ static dit_status open_sampler(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
     const dit_sample_size size = {job->count, job->channels, job->height * job->width};
-    if (dit_sampler_new(&r->sampler, NULL, dit_json_root(r->model->scheduler), error) ||
-        dit_sampler_set_timesteps(r->sampler, job->steps, &job->sampler_arguments, error))
+    dit_sampler_arguments arguments = job->sampler_arguments;
+    if (dit_sampler_new(&r->sampler, NULL, dit_json_root(r->model->scheduler), error))
+        return error->status;
+    if (r->sampler->dynamic_shift && job->shift_tokens && !arguments.given[DIT_MU]) {
+        arguments.given[DIT_MU] = true;
+        arguments.value[DIT_MU] = dit_sampler_mu(r->sampler, job->shift_tokens);
+    }
+    if (dit_sampler_set_timesteps(r->sampler, job->steps, &arguments, error))
         return error->status;
     return dit_sampler_begin(r->sampler, &size, job->channels, dit_start_picture_first(job, r->sampler), error);
 }

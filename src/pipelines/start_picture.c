@@ -22,8 +22,8 @@ static dit_status fitted(const dit_image *from, const dit_job *job, int channels
     if (dit_image_alloc(to, from->width, from->height, from->channels, error))
         return error->status;
     memcpy(to->pixels, from->pixels, (size_t)from->width * (size_t)from->height * (size_t)from->channels);
-    if (!dit_image_flatten(to, (const uint8_t[]){255, 255, 255}, error) && !dit_image_convert(to, channels, error))
-        dit_image_resize(to, (int)job->picture_width, (int)job->picture_height, DIT_FILTER_LANCZOS, error);
+    if (!dit_image_resize(to, (int)job->picture_width, (int)job->picture_height, DIT_FILTER_LANCZOS, error))
+        dit_image_convert(to, channels, error); // alpha is dropped, as in the public pipelines
     return error->status;
 }
 

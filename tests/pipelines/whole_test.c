@@ -1,0 +1,151 @@
+// tests/pipelines/whole_test.c: whole tiny pipelines of tests/fixtures/whole (made by tools/fixtures/whole_*.py):
+// prompt in, latents within 1e-4 of the public pipeline's and pictures within one of 255, for the same request.
+#include "../models/distance.h"
+#include "media/image.h"
+#include "pipelines/pipeline.h"
+#include <sys/stat.h>
+
+#define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/whole"
+static const double LATENTS = 1e-4; // of the largest latent
+static const double PICTURES = 1;   // of 255
+
+struct request {
+    dit_request request;
+    dit_image init, mask, reference;
+    dit_json_file *json;
+};
+
+static void load(const char *folder, dit_json json, const char *key, int channels, dit_image *image, dit_error *error)
+{
+    char path[800];
+    const char *name = dit_json_text_or(json, key, NULL, error);
+    if (!name)
+        return;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    dit_image_load(image, path, channels, error);
+}
+
+static void read_request(const char *folder, struct request *r)
+{
+    char path[800];
+    dit_error error = {0};
+    *r = (struct request){.request = dit_request_default()};
+    snprintf(path, sizeof path, "%s/request.json", folder);
+    dit_json_open(&r->json, path, 0, &error);
+    assert_fine(error);
+    dit_json json = dit_json_root(r->json);
+    dit_request *q = &r->request;
+    q->prompt = dit_json_text_or(json, "prompt", NULL, &error);
+    q->negative_prompt = dit_json_text_or(json, "negative_prompt", NULL, &error);
+    q->class_label = (int)dit_json_int_or(json, "class", -1, -1, 1000, &error);
+    q->width = (int)dit_json_int_or(json, "width", 0, 0, 4096, &error);
+    q->height = (int)dit_json_int_or(json, "height", 0, 0, 4096, &error);
+    q->steps = (int)dit_json_int_or(json, "steps", 0, 0, 100, &error);
+    q->guidance_scale = dit_json_number_or(json, "guidance_scale", -1, -1, 100, &error);
+    q->strength = dit_json_number_or(json, "strength", -1, -1, 1, &error);
+    q->seed = (uint64_t)dit_json_int(json, "seed", 0, INT32_MAX, &error);
+    q->count = (int)dit_json_int_or(json, "num", 1, 1, 4, &error);
+    load(folder, json, "init_image", 0, &r->init, &error);
+    load(folder, json, "mask", 0, &r->mask, &error);
+    load(folder, json, "image", 3, &r->reference, &error);
+    dit_json_refuse_unread(json, &error);
+    assert_fine(error);
+    q->init_image = r->init.pixels ? &r->init : NULL;
+    q->mask = r->mask.pixels ? &r->mask : NULL;
+    q->references = &r->reference;
+    q->reference_count = r->reference.pixels != NULL;
+}
+
+static void free_request(struct request *r)
+{
+    dit_image_free(&r->init);
+    dit_image_free(&r->mask);
+    dit_image_free(&r->reference);
+    dit_json_close(r->json);
+}
+
+// The largest difference from the pictures (N, H, W, 3).
+static double compare_pictures(const dit_image *images, int count, const dit_array *wanted)
+{
+    double worst = 0;
+    int64_t one = wanted->shape.dim[1] * wanted->shape.dim[2] * wanted->shape.dim[3];
+    assert_int_equal(wanted->shape.dim[0], count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(images[i].height, wanted->shape.dim[1]);
+        assert_int_equal(images[i].width, wanted->shape.dim[2]);
+        assert_int_equal(images[i].channels, wanted->shape.dim[3]);
+        const uint8_t *pixels = (const uint8_t *)wanted->data + i * one;
+        for (int64_t k = 0; k < one; k++)
+            worst = fmax(worst, abs(images[i].pixels[k] - pixels[k]));
+    }
+    return worst;
+}
+
+static void check_case(const char *folder, const char *name)
+{
+    char path[800];
+    scratch s;
+    struct request r;
+    dit_job job;
+    dit_model *model;
+    dit_image images[4];
+    dit_safetensors *result, *own;
+    dit_array wanted, found, pictures;
+    dit_error error = {0};
+    scratch_make(&s);
+    read_request(folder, &r);
+    snprintf(path, sizeof path, "%s/model", folder);
+    dit_model_open(path, &model, &error);
+    assert_fine(error);
+    dit_model_keep_parts(model, false);
+    dit_job_start(model, &r.request, &job, &error);
+    if (!error.status)
+        dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
+    assert_fine(error);
+    snprintf(path, sizeof path, "%s/result.safetensors", folder);
+    dit_safetensors_open(&result, path, &error);
+    dit_safetensors_open(&own, scratch_path(&s, "latents.safetensors"), &error);
+    dit_safetensors_get(result, "latents", &wanted, &error);
+    dit_safetensors_get(result, "pictures", &pictures, &error);
+    dit_safetensors_get(own, "latents", &found, &error);
+    assert_fine(error);
+    double latents = distance_of(&found, &wanted, 0).largest;
+    double pixels = compare_pictures(images, r.request.count, &pictures);
+    print_message("%-24s latents within %.2g, pictures within %g/255\n", name, latents, pixels);
+    hold("latents", name, latents, LATENTS);
+    hold("pictures", name, pixels, PICTURES);
+    for (int i = 0; i < r.request.count; i++)
+        dit_image_free(&images[i]);
+    dit_safetensors_close(own);
+    dit_safetensors_close(result);
+    dit_job_end(&job);
+    dit_model_close(model);
+    free_request(&r);
+    scratch_remove(&s);
+}
+
+static int is_named(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static void pictures_are_those_of_the_public_pipelines(void **state)
+{
+    (void)state;
+    struct dirent **cases;
+    int count = scandir(FIXTURES, &cases, is_named, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        char folder[600];
+        snprintf(folder, sizeof folder, "%s/%.100s", FIXTURES, cases[i]->d_name);
+        check_case(folder, cases[i]->d_name);
+        free(cases[i]);
+    }
+    free(cases);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_are_those_of_the_public_pipelines)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
