@@ -1,27 +1,41 @@
-// cli/convert.c: `dit convert`: the weights of a file, a set of shards or a folder in another element type, as one
-// file.
+// cli/convert.c: `dit convert`: weights of any kind of file as one safetensors or GGUF file, in another element type,
+// and under their published names.
+#include "base/block_format.h"
 #include "base/cast.h"
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/format.h"
-#include "io/safetensors.h"
+#include "io/atomic_file.h"
+#include "io/gguf.h"
+#include "models/original.h"
+#include "models/scaled_weights.h"
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { DTYPE, OUTPUT };
+enum { DTYPE, PUBLISHED, OUTPUT };
 static const struct option options[] = {
-    [DTYPE] = {"dtype", OPTION_TEXT, .value = "TYPE", .choices = "f32|f16|bf16", .required = true,
-               .help = "element type of the floating-point tensors"},
+    [DTYPE] = {"dtype", OPTION_TEXT, .value = "TYPE",
+               .choices = "f32|f16|bf16|f8_e4m3|f8_e5m2|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k|q4_k|q5_k|q6_k",
+               .help = "element type of the floating-point tensors; as stored when it is not given"},
+    [PUBLISHED] = {"published", OPTION_FLAG,
+                   .help =
+                       "names of an original single file become those that diffusers publishes; with a config.json"},
     [OUTPUT] = {"output", OPTION_PATH, .letter = 'o', .value = "FILE", .required = true,
-                .help = "safetensors file to write"},
+                .help = "file to write: GGUF when its name ends in .gguf, otherwise safetensors"},
     {0},
 };
 
 struct conversion {
-    dit_safetensors *source;
-    const dit_safetensors_item *items; // what is written, in the order of the source
-    void *buffer;                      // room for the largest converted tensor
+    dit_tensor_file *source;
+    dit_original *original; // with --published
+    dit_weights *weights;   // what is converted, in the order of writing
+    dit_safetensors_item *items;
+    void *buffer;  // room for the largest converted tensor
+    float *scaled; // room for the largest tensor that has a scale
     const dit_watch *watch;
     uint64_t done, total; // bytes read
+    bool gguf;
 };
 
 // Gives the writer tensor `index` in its new type.
@@ -29,117 +43,214 @@ static dit_status produce(void *context, size_t index, const void **data, dit_er
 {
     struct conversion *c = context;
     const dit_safetensors_item *item = &c->items[index];
-    dit_array array;
-    if (dit_safetensors_array(c->source, index, &array, error))
-        return error->status;
-    *data = array.data;
-    if (array.dtype != item->dtype) {
-        if (!dit_cast_floats(item->dtype, c->buffer, array.dtype, array.data, dit_shape_count(&array.shape)))
-            return dit_fail(error, DIT_BAD_NUMBER, "%s: tensor \"%.200s\" holds numbers too large for %s; try bf16",
-                            dit_safetensors_file_of(c->source, index), item->name, dit_dtype_name(item->dtype));
-        *data = c->buffer;
-        dit_safetensors_release(c->source, &array);
+    const dit_weight *w = dit_weights_at(c->weights, (int)index);
+    dit_array from = w->array;
+    int64_t count = dit_shape_count(&from.shape);
+    *data = from.data;
+    if (w->scale != 1) {
+        for (int64_t i = 0; i < count; i++)
+            c->scaled[i] = (float)dit_element_get(from.dtype, from.data, i) * w->scale;
+        from = (dit_array){DIT_F32, from.shape, c->scaled};
+        *data = c->scaled;
     }
-    c->done += dit_array_bytes(&array);
+    if (from.dtype != item->dtype) {
+        if (!dit_cast_floats(item->dtype, c->buffer, from.dtype, from.data, count))
+            return dit_fail(error, DIT_BAD_NUMBER, "%s: tensor \"%.200s\" holds numbers too large for %s; try bf16",
+                            dit_tensor_file_path(c->source), item->name, dit_dtype_name(item->dtype));
+        *data = c->buffer;
+        dit_tensor_file_release(c->source, &w->array);
+    }
+    c->done += dit_array_bytes(&w->array);
     dit_progress progress = {.phase = "convert", .unit = "byte", .done = c->done, .total = c->total};
     return dit_report(c->watch, &progress, error);
 }
 
-// Describes what is written: every floating-point tensor in `dtype`, the others as they are. Fills `c->total` and gives
-// the bytes of the file and of its largest converted tensor.
-static dit_status plan(struct conversion *c, dit_dtype dtype, dit_safetensors_item *items, uint64_t *bytes,
-                       size_t *largest, dit_error *error)
+// The type in which a tensor is written. Block formats take matrices whose rows are whole blocks: in other tensors
+// there is little to save and much to lose, so they stay as they are (f64 and f8 as f32).
+static dit_dtype written_type(const dit_weight *w, bool cast, dit_dtype dtype)
 {
-    *bytes = 0;
-    *largest = 0;
-    for (size_t i = 0; i < dit_safetensors_count(c->source); i++) {
-        const dit_safetensors_entry *entry = dit_safetensors_at(c->source, i);
-        if (entry->dtype == DIT_DTYPES || entry->rank > DIT_MAX_RANK)
+    dit_dtype from = w->array.dtype;
+    const dit_shape *shape = &w->array.shape;
+    bool real = dit_dtype_is_float(from) || dit_dtype_is_quantized(from);
+    if (!real || !cast)
+        return from;
+    bool fits = shape->rank >= 2 && shape->dim[shape->rank - 1] % dit_dtype_block(dtype) == 0;
+    if (!dit_dtype_is_quantized(dtype) || fits)
+        return dtype;
+    return from == DIT_F64 || dit_dtype_is_quantized(from) ? DIT_F32 : from;
+}
+
+// Adds the source's tensors to c->weights: under published names, or their own.
+static dit_status gather(struct conversion *c, bool cast, bool published, dit_error *error)
+{
+    if (!(c->weights = dit_weights_new()))
+        return dit_fail(error, DIT_NO_MEMORY, "out of memory");
+    if (published) {
+        if (dit_original_find(&c->original, c->source, NULL, error))
+            return error->status;
+        if (!c->original)
+            return dit_fail(error, DIT_UNSUPPORTED,
+                            "--published: the tensors of %.300s are of no original file that is known",
+                            dit_tensor_file_path(c->source));
+        return dit_original_weights(c->original, c->weights, error);
+    }
+    for (size_t i = 0; i < dit_tensor_file_count(c->source) && !error->status; i++) {
+        dit_tensor_entry e = dit_tensor_file_at(c->source, i);
+        dit_array array;
+        if (cast && dit_is_scale_name(e.name))
+            continue; // applied to its weight
+        if (e.dtype == DIT_DTYPES || e.rank > DIT_MAX_RANK)
             return dit_fail(error, DIT_UNSUPPORTED,
                             "%s: tensor \"%.200s\" is %s with %d axes, which cannot be converted",
-                            dit_safetensors_file_of(c->source, i), entry->name, entry->dtype_name, entry->rank);
-        dit_shape shape = {.rank = entry->rank};
-        for (int axis = 0; axis < entry->rank; axis++)
-            shape.dim[axis] = entry->dim[axis];
-        items[i] = (dit_safetensors_item){
-            .name = entry->name,
-            .dtype = dit_dtype_is_float(entry->dtype) ? dtype : entry->dtype,
-            .shape = shape,
-        };
-        size_t size = (size_t)dit_shape_count(&shape) * dit_dtype_size(items[i].dtype);
-        *bytes += size;
-        c->total += entry->bytes;
-        if (size > *largest)
-            *largest = size;
+                            dit_tensor_file_of(c->source, i), e.name, e.dtype_name, e.rank);
+        if (!dit_tensor_file_array(c->source, i, &array, error) &&
+            !dit_weights_add(c->weights, e.name, array, false, error) && cast)
+            dit_scale_weight(c->source, e.name, dit_weights_find(c->weights, e.name), error);
     }
+    return error->status;
+}
+
+// Describes what is written, and makes room for it; *bytes: of all of it.
+static dit_status plan(struct conversion *c, bool cast, dit_dtype dtype, uint64_t *bytes, dit_error *error)
+{
+    size_t count = (size_t)dit_weights_count(c->weights), largest = 0, largest_scaled = 0;
+    *bytes = 0;
+    c->items = calloc(count + 1, sizeof *c->items);
+    for (size_t i = 0; c->items && i < count; i++) {
+        const dit_weight *w = dit_weights_at(c->weights, (int)i);
+        dit_array to = {written_type(w, cast || w->scale != 1, cast ? dtype : DIT_F32), w->array.shape, NULL};
+        size_t size = dit_array_bytes(&to), scaled = w->scale != 1 ? (size_t)dit_shape_count(&to.shape) : 0;
+        c->items[i] = (dit_safetensors_item){.name = w->name, .dtype = to.dtype, .shape = to.shape};
+        c->total += dit_array_bytes(&w->array);
+        *bytes += size;
+        largest = size > largest ? size : largest;
+        largest_scaled = scaled > largest_scaled ? scaled : largest_scaled;
+    }
+    c->buffer = malloc(largest + 1);
+    c->scaled = malloc((largest_scaled + 1) * sizeof *c->scaled);
+    if (!c->items || !c->buffer || !c->scaled)
+        return dit_fail(error, DIT_NO_MEMORY, "out of memory for tensors of %zu bytes", largest);
     return DIT_OK;
+}
+
+static dit_status write_safetensors(struct conversion *c, const char *path, dit_error *error)
+{
+    size_t pairs =
+        dit_tensor_file_kind(c->source) == DIT_FILE_SAFETENSORS ? dit_tensor_file_metadata_count(c->source) : 0;
+    dit_text_pair *metadata = calloc(pairs + 1, sizeof *metadata);
+    if (!metadata)
+        return dit_fail(error, DIT_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < pairs; i++)
+        metadata[i] = dit_tensor_file_metadata_at(c->source, i);
+    dit_safetensors_write(path, c->items, (size_t)dit_weights_count(c->weights), metadata, pairs, produce, c, error);
+    free(metadata);
+    return error->status;
+}
+
+// The architecture as other programs name it, where the names in the file are an original's.
+static dit_status write_gguf(struct conversion *c, const char *path, dit_error *error)
+{
+    const char *known = dit_tensor_file_metadata(c->source, "general.architecture");
+    dit_original *original = NULL;
+    dit_error ignored = {0};
+    if (!known && !c->original && !dit_original_find(&original, c->source, NULL, &ignored) && original)
+        known = dit_original_family(original);
+    const dit_gguf_field fields[] = {{.key = "general.architecture", .text = known ? known : "dit"},
+                                     {.key = "general.quantization_version", .integer = 2}};
+    dit_gguf_write(path, c->items, (size_t)dit_weights_count(c->weights), fields, 2, produce, c, error);
+    dit_original_free(original);
+    return error->status;
+}
+
+// The configuration of an original file goes beside the result, unless one is there.
+static dit_status write_config(const struct call *call, const struct conversion *c, const char *path, dit_error *error)
+{
+    const char *slash = strrchr(path, '/'), *text = dit_original_config(c->original);
+    char config[4096];
+    int n = snprintf(config, sizeof config, "%.*sconfig.json", slash ? (int)(slash - path) + 1 : 0, path);
+    if (n < 0 || (size_t)n >= sizeof config)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", path);
+    if (!access(config, F_OK)) {
+        say(call, "%s is there already and stays", config);
+        return DIT_OK;
+    }
+    return dit_atomic_file_save(config, text, strlen(text), error);
+}
+
+static bool ends_in(const char *text, const char *ending)
+{
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && !strcmp(text + n - m, ending);
+}
+
+static dit_status check_options(const struct option_value *o, dit_dtype dtype, bool gguf, dit_error *error)
+{
+    if (dit_dtype_is_block(dtype) && !gguf)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype %s needs an --output that ends in .gguf", o[DTYPE].text);
+    if ((dtype == DIT_F8_E4M3 || dtype == DIT_F8_E5M2) && gguf)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype %s cannot be stored in a GGUF file", o[DTYPE].text);
+    if (dit_dtype_is_block(dtype) && !dit_block_can_encode(dtype))
+        return dit_fail(error, DIT_UNSUPPORTED, "--dtype %s is read, not written", o[DTYPE].text);
+    return check_output_path(o[OUTPUT].text, "--output", 0, error);
 }
 
 static dit_status run(const struct call *call, dit_error *error)
 {
-    const char *path = call->option[OUTPUT].text;
-    struct conversion c = {.watch = call->watch};
-    dit_safetensors_item *items = NULL;
-    dit_text_pair *metadata = NULL;
+    const struct option_value *o = call->option;
+    const char *path = o[OUTPUT].text;
+    struct conversion c = {.watch = call->watch, .gguf = ends_in(path, ".gguf")};
+    bool cast = o[DTYPE].given;
     dit_dtype dtype = DIT_F32;
     uint64_t bytes;
-    size_t largest;
 
-    dit_dtype_from_name(call->option[DTYPE].text, &dtype); // one of the choices, all of which it knows
-    if (check_output_path(path, "--output", 0, error) || dit_safetensors_open(&c.source, call->operand[0], error))
+    if (cast)
+        dit_dtype_from_name(o[DTYPE].text, &dtype); // one of the choices, all of which it knows
+    dit_progress start = {.phase = "convert", .unit = "byte"};
+    if (check_options(o, dtype, c.gguf, error) || dit_tensor_file_open(&c.source, call->operand[0], error) ||
+        gather(&c, cast, o[PUBLISHED].given, error) || plan(&c, cast, dtype, &bytes, error) ||
+        check_output_path(path, "--output", bytes, error))
         goto done;
-    size_t count = dit_safetensors_count(c.source), pairs = dit_safetensors_metadata_count(c.source);
-    items = calloc(count + 1, sizeof *items);
-    metadata = calloc(pairs + 1, sizeof *metadata);
-    if (!items || !metadata) {
-        dit_fail(error, DIT_NO_MEMORY, "out of memory for %zu tensors", count);
+    start.total = c.total;
+    if (dit_report(c.watch, &start, error) ||
+        (c.gguf ? write_gguf(&c, path, error) : write_safetensors(&c, path, error)) ||
+        (c.original && write_config(call, &c, path, error)))
         goto done;
-    }
-    if (plan(&c, dtype, items, &bytes, &largest, error) || check_output_path(path, "--output", bytes, error))
-        goto done;
-    c.items = items;
-    c.buffer = malloc(largest + 1);
-    if (!c.buffer) {
-        dit_fail(error, DIT_NO_MEMORY, "out of memory for a tensor of %zu bytes", largest);
-        goto done;
-    }
-    dit_progress start = {.phase = "convert", .unit = "byte", .total = c.total};
-    if (dit_report(c.watch, &start, error))
-        goto done;
-    for (size_t i = 0; i < pairs; i++)
-        metadata[i] = dit_safetensors_metadata_at(c.source, i);
-    if (dit_safetensors_write(path, items, count, metadata, pairs, produce, &c, error))
-        goto done;
-    say(call, "%s: %zu tensors, %s", path, count, format_bytes((char[FORMAT_SIZE]){0}, (double)bytes));
+    say(call, "%s: %d tensors, %s", path, dit_weights_count(c.weights),
+        format_bytes((char[FORMAT_SIZE]){0}, (double)bytes));
 
 done:
+    free(c.scaled);
     free(c.buffer);
-    free(metadata);
-    free(items);
-    dit_safetensors_close(c.source);
+    free(c.items);
+    dit_weights_free(c.weights);
+    dit_original_free(c.original);
+    dit_tensor_file_close(c.source);
     return error->status;
 }
 
 static const char *const examples[] = {
     "dit convert transformer/ --dtype bf16 -o transformer-bf16.safetensors",
     "a folder's weights, half as large",
-    "dit convert model.safetensors.index.json --dtype f32 -o model.safetensors",
-    "a set of shards as one file of single precision",
+    "dit convert flux1-dev.safetensors --dtype q8_0 -o flux1-dev-q8_0.gguf",
+    "matrices in blocks of eight bits a number",
+    "dit convert DiT-XL-2-256x256.pt --published -o DiT-XL-2-256/transformer/diffusion_pytorch_model.safetensors",
+    "an original file as diffusers reads it, with its config.json",
     NULL,
 };
 
 const struct command command_convert = {
     .name = "convert",
-    .summary = "write weights in another element type",
+    .summary = "write weights in another element type, kind of file or naming",
     .operands = "FILE|DIR",
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
     .details =
-        "Reads a safetensors file, a set of shards (NAME.safetensors.index.json) or a folder that holds either,\n"
-        "and writes one safetensors file. Floating-point tensors are rounded to the nearest value of the new\n"
-        "type, ties to even; other tensors and the metadata stay as they are. A finite number that would\n"
-        "become infinite is an error.",
+        "Reads safetensors (a file, the index of a set of shards, a folder), GGUF, or a file by torch.save (.pt,\n"
+        ".bin, .ckpt), of which tensors are read and nothing is executed, and writes one file. Floating-point\n"
+        "tensors are rounded to the nearest value of the new type, ties to even, or quantised as ggml's reference\n"
+        "does; other tensors stay as they are, and so do vectors when the type is a block format. f8 weights with\n"
+        "a scale are multiplied by it. A finite number that would become infinite is an error.",
     .examples = examples,
     .run = run,
 };

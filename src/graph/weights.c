@@ -64,7 +64,7 @@ dit_status dit_weights_add(dit_weights *weights, const char *name, dit_array arr
         status = dit_fail(error, DIT_NO_MEMORY, "%s: no memory to list the tensor", name);
         goto failed;
     }
-    *entry = (dit_weight){.name = copy, .array = array, .owned = owned};
+    *entry = (dit_weight){.name = copy, .array = array, .owned = owned, .scale = 1};
     weights->entries[weights->count++] = entry;
     return DIT_OK;
 failed:

@@ -20,6 +20,7 @@ typedef struct dit_weight {
     const char *name;
     dit_array array; // the stored tensor
     bool owned;      // data is freed with the set
+    float scale;     // what its elements stand multiplied by; 1 but for f8 weights until a component has applied it
     bool used;       // some graph has declared it
     void *prepared;  // a kernel's own arrangement of it (kernel.h, prepare), made once, freed with the set
     size_t prepared_bytes;

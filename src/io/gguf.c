@@ -415,6 +415,11 @@ void dit_gguf_release(const dit_gguf *file, const dit_array *array)
     dit_mapped_file_release(&file->bytes, array->data, dit_array_bytes(array));
 }
 
+bool dit_gguf_is_mapped(const dit_gguf *file, const dit_array *array)
+{
+    return dit_mapped_file_holds(&file->bytes, array->data);
+}
+
 void dit_gguf_prefetch(const dit_gguf *file, const dit_array *array)
 {
     dit_mapped_file_prefetch(&file->bytes, array->data, dit_array_bytes(array));

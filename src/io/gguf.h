@@ -35,9 +35,10 @@ ptrdiff_t dit_gguf_find(const dit_gguf *file, const char *name);       // -1 whe
 
 // A tensor to read from; its data belongs to the file. Fails with DIT_UNSUPPORTED when nothing here reads its type.
 dit_status dit_gguf_array(const dit_gguf *file, size_t index, dit_array *array, dit_error *error);
-// As dit_safetensors_release and dit_safetensors_prefetch.
+// As dit_safetensors_release and dit_safetensors_prefetch; whether they do something.
 void dit_gguf_release(const dit_gguf *file, const dit_array *array);
 void dit_gguf_prefetch(const dit_gguf *file, const dit_array *array);
+bool dit_gguf_is_mapped(const dit_gguf *file, const dit_array *array);
 
 // The numbers are the file format's.
 typedef enum dit_gguf_type {

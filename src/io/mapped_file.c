@@ -54,23 +54,39 @@ void dit_mapped_file_close(dit_mapped_file *file)
     *file = (dit_mapped_file){0};
 }
 
-static void advise(const dit_mapped_file *file, const void *data, size_t size, int advice)
+bool dit_mapped_file_holds(const dit_mapped_file *file, const void *data)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)data;
-    uintptr_t first = (uintptr_t)file->data, end = first + file->size;
-    if (!file->mapped || start < first || start >= end)
-        return;
-    uintptr_t last = size < end - start ? start + size : end;
-    start &= ~(page - 1);
-    madvise((void *)start, last - start, advice);
+    uintptr_t start = (uintptr_t)data, first = (uintptr_t)file->data;
+    return file->mapped && start >= first && start - first < file->size;
+}
+
+// The pages that bytes of a mapped file lie in; false for other bytes.
+static bool pages_of(const dit_mapped_file *file, const void *data, size_t size, uintptr_t *start, size_t *length)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)file->data + file->size;
+    if (!dit_mapped_file_holds(file, data))
+        return false;
+    uintptr_t last = size < end - (uintptr_t)data ? (uintptr_t)data + size : end;
+    *start = (uintptr_t)data & ~(page - 1);
+    *length = last - *start;
+    return true;
 }
 
 void dit_mapped_file_release(const dit_mapped_file *file, const void *data, size_t size)
 {
-    advise(file, data, size, MADV_DONTNEED);
+    uintptr_t start;
+    size_t length;
+    if (pages_of(file, data, size, &start, &length))
+        madvise((void *)start, length, MADV_DONTNEED);
 }
 
 void dit_mapped_file_prefetch(const dit_mapped_file *file, const void *data, size_t size)
 {
-    advise(file, data, size, MADV_WILLNEED);
+    enum { PIECE = 128 << 10 }; // of one piece of advice Linux reads no more than its read-ahead window
+    uintptr_t start;
+    size_t length;
+    if (!pages_of(file, data, size, &start, &length))
+        return;
+    for (size_t at = 0; at < length; at += PIECE)
+        madvise((void *)(start + at), length - at < PIECE ? length - at : PIECE, MADV_WILLNEED);
 }

@@ -19,6 +19,8 @@ typedef struct dit_mapped_file {
 dit_status dit_mapped_file_open(dit_mapped_file *file, const char *path, dit_error *error);
 void dit_mapped_file_close(dit_mapped_file *file);
 
+// Whether `data` lies in a mapped file, so that the two below do something.
+bool dit_mapped_file_holds(const dit_mapped_file *file, const void *data);
 // Tells the system that `size` bytes at `data` are not needed for now (reading them again gives the same values), or
 // will be soon. Bytes that are not of a mapped file are left alone.
 void dit_mapped_file_release(const dit_mapped_file *file, const void *data, size_t size);

@@ -59,6 +59,8 @@ dit_status dit_safetensors_get(dit_safetensors *set, const char *name, dit_array
 // gives the same values), or that it will be soon (reading ahead starts). Both do nothing for files held in memory.
 void dit_safetensors_release(const dit_safetensors *set, const dit_array *array);
 void dit_safetensors_prefetch(const dit_safetensors *set, const dit_array *array);
+// Whether they do something: the array lies in a mapped file.
+bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *array);
 
 // The `__metadata__` map, of the first file in a set of shards. NULL when the key is not there.
 const char *dit_safetensors_metadata(const dit_safetensors *set, const char *key);

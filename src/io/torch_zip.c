@@ -319,6 +319,11 @@ void dit_torch_zip_release(const dit_torch_zip *file, const dit_array *array)
     dit_mapped_file_release(&file->bytes, array->data, dit_array_bytes(array));
 }
 
+bool dit_torch_zip_is_mapped(const dit_torch_zip *file, const dit_array *array)
+{
+    return dit_mapped_file_holds(&file->bytes, array->data);
+}
+
 void dit_torch_zip_prefetch(const dit_torch_zip *file, const dit_array *array)
 {
     dit_mapped_file_prefetch(&file->bytes, array->data, dit_array_bytes(array));

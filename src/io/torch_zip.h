@@ -39,8 +39,9 @@ ptrdiff_t dit_torch_zip_find(const dit_torch_zip *file, const char *name);      
 // a dense copy kept until the file is closed. Several threads may call this. Fails with DIT_UNSUPPORTED (a dtype),
 // DIT_BAD_FILE (a boolean that is neither 0 nor 1) or DIT_NO_MEMORY.
 dit_status dit_torch_zip_array(dit_torch_zip *file, size_t index, dit_array *array, dit_error *error);
-// As dit_safetensors_release and dit_safetensors_prefetch.
+// As dit_safetensors_release and dit_safetensors_prefetch; whether they do something.
 void dit_torch_zip_release(const dit_torch_zip *file, const dit_array *array);
 void dit_torch_zip_prefetch(const dit_torch_zip *file, const dit_array *array);
+bool dit_torch_zip_is_mapped(const dit_torch_zip *file, const dit_array *array);
 
 #endif

@@ -253,7 +253,8 @@ static void add_items(struct machine *m, dit_pickle_kind kind, size_t first, boo
         }
     if (!reserve(m, to, count))
         return;
-    memcpy(to->items + to->count, m->stack + first, count * sizeof *to->items);
+    if (count)
+        memcpy(to->items + to->count, m->stack + first, count * sizeof *to->items);
     to->count += count;
     m->depth = first - marked;
 }

@@ -1,24 +1,28 @@
-// models/component.h: one network opened from the folder that its public implementation saves: config.json and
-// safetensors.
+// models/component.h: one network, opened from the folder that its public implementation saves (config.json and
+// weights), or from a single file with the names of its original repository.
 #ifndef DIT_MODELS_COMPONENT_H
 #define DIT_MODELS_COMPONENT_H
 
 #include "graph/plan.h"
 #include "io/safetensors.h"
+#include "io/tensor_file.h"
 #include "models/model.h"
 
 typedef struct dit_component {
     const dit_model_class *class;
     void *config; // of the class's config_bytes
     dit_weights *weights;
-    dit_safetensors *file; // what the weights borrow
+    dit_tensor_file *file; // what the weights borrow
     dit_json_file *json;
-    char *folder;
+    char *folder; // or file
 } dit_component;
 
-// Opens folder/config.json and the weights beside it. With `dtype` f16 or bf16 the weights are rounded to it where they
-// are stored otherwise; with f32 they stay as they are stored. Close with dit_component_close, also after a failure.
-dit_status dit_component_open(dit_component *component, const char *folder, dit_dtype dtype, dit_error *error);
+// Opens PATH/config.json and the weights beside it; or the file PATH: safetensors, GGUF or by torch.save, whose
+// configuration follows from its tensors (models/original.h) unless a config.json of the same class lies beside it.
+// With `dtype` f16 or bf16 the weights are rounded to it where they are stored otherwise; with f32 they stay as they
+// are stored. Quantised weights stay as they are, but for f8 with a scale, which are decoded. Close with
+// dit_component_close, also after a failure.
+dit_status dit_component_open(dit_component *component, const char *path, dit_dtype dtype, dit_error *error);
 void dit_component_close(dit_component *component);
 
 // Describes one method over arguments read from a file of tensors: an argument of its own dtype when it holds integers

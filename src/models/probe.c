@@ -79,7 +79,7 @@ static dit_status own_weights(dit_component *c, dit_error *error)
         if (dit_array_alloc(&copy, w->array.dtype, w->array.shape, error))
             break;
         memcpy(copy.data, w->array.data, dit_array_bytes(&copy));
-        dit_safetensors_release(c->file, &w->array);
+        dit_tensor_file_release(c->file, &w->array);
         dit_weights_add(own, w->name, copy, true, error);
     }
     dit_weights_free(error->status ? own : c->weights);
@@ -104,7 +104,7 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     const dit_plan_options plan = {.no_fusion = o->no_fusion, .frozen = !o->gradient};
     if (!describe(p, g, o, error)) {
         if (dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error))
-            dit_error_locate(error, dit_safetensors_path(p->component.file));
+            dit_error_locate(error, dit_tensor_file_path(p->component.file));
         else if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error))
             dit_component_fill(p->plan, p->inputs, error);
     }

@@ -49,7 +49,7 @@ static dit_status check_config(const dit_component *from, const char *config_tex
 static dit_status copy(const dit_component *from, const dit_optimizer *o, dit_optimized *item, dit_error *error)
 {
     char found[160], needed[160];
-    const char *path = dit_safetensors_path(from->file);
+    const char *path = dit_tensor_file_path(from->file);
     dit_weight *w = dit_weights_find(from->weights, item->name);
     if (!w)
         return dit_fail(error, DIT_BAD_FILE, "%s: lacks %s, which the recipe's model has", path, item->name);
@@ -72,7 +72,7 @@ dit_status dit_start_from(const char *folder, const char *config_text, dit_optim
         for (int i = 0; i < o->count && !error->status; i++)
             copy(&from, o, &o->items[i], error);
         if (!error->status && dit_weights_check_all_used(from.weights, from.class->buffers, error))
-            dit_error_locate(error, dit_safetensors_path(from.file));
+            dit_error_locate(error, dit_tensor_file_path(from.file));
     }
     dit_component_close(&from);
     return error->status;

@@ -1,0 +1,215 @@
+// models/component_open.c: folders and single files as networks.
+#include "base/cast.h"
+#include "models/component.h"
+#include "models/original.h"
+#include "models/scaled_weights.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void release_pages(void *context, const dit_weight *weight)
+{
+    dit_tensor_file_release(context, &weight->array);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISREG(info.st_mode);
+}
+
+// FOLDER/config.json, or the one beside a file.
+static dit_status config_path(const dit_component *c, char *path, size_t size, dit_error *error)
+{
+    const char *slash = strrchr(c->folder, '/');
+    int n = !is_file(c->folder) ? snprintf(path, size, "%s/config.json", c->folder)
+            : slash             ? snprintf(path, size, "%.*s/config.json", (int)(slash - c->folder), c->folder)
+                                : snprintf(path, size, "config.json");
+    if (n < 0 || (size_t)n >= size)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", c->folder);
+    return DIT_OK;
+}
+
+// Finds the class that c->json names, and reads the rest of it.
+static dit_status read_config(dit_component *c, dit_error *error)
+{
+    char known[300];
+    dit_json root = dit_json_root(c->json);
+    const char *name = dit_json_text(root, "_class_name", error);
+    if (error->status)
+        return error->status;
+    c->class = dit_model_class_find(name);
+    if (!c->class)
+        return dit_json_fail(root, "_class_name", error, "is %.80s; the classes that open are %s", name,
+                             dit_model_class_names(known, sizeof known));
+    c->config = calloc(1, c->class->config_bytes);
+    if (!c->config)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
+    return c->class->configure(c->config, root, error);
+}
+
+static dit_status open_config(dit_component *c, dit_error *error)
+{
+    char path[4096];
+    if (config_path(c, path, sizeof path, error) || dit_json_open(&c->json, path, 0, error))
+        return error->status;
+    return read_config(c, error);
+}
+
+// The configuration of a single file: the config.json beside it where that is of the same class, else what follows from
+// its tensors. *original is NULL when the names in the file are the published ones.
+static dit_status open_file_config(dit_component *c, dit_original **original, dit_error *error)
+{
+    char path[4096];
+    if (dit_original_find(original, c->file, NULL, error) || config_path(c, path, sizeof path, error))
+        return error->status;
+    bool beside = is_file(path);
+    if (!*original && !beside)
+        return dit_fail(
+            error, DIT_UNSUPPORTED,
+            "%s: its tensors are of no original model that is known here, and no config.json lies beside it",
+            c->folder);
+    if (beside) {
+        dit_error ignored = {0};
+        if (dit_json_open(&c->json, path, 0, *original ? &ignored : error) && !*original)
+            return error->status;
+        const char *name = c->json ? dit_json_text(dit_json_root(c->json), "_class_name", &ignored) : "";
+        if (!*original || !strcmp(name, dit_original_class(*original)))
+            return read_config(c, error);
+        dit_json_close(c->json);
+        c->json = NULL;
+    }
+    const char *text = dit_original_config(*original);
+    return dit_json_parse(&c->json, c->folder, text, strlen(text), 0, error) ? error->status : read_config(c, error);
+}
+
+// Today's name of a stored tensor; `text` has room for it. NULL when it does not fit.
+static const char *todays_name(const dit_model_class *class, const char *name, char *text, size_t size)
+{
+    for (const char *const *part = class->older_weights; part && *part; part += 2) {
+        const char *at = strstr(name, part[0]);
+        if (!at)
+            continue;
+        int n = snprintf(text, size, "%.*s%s%s", (int)(at - name), name, part[1], at + strlen(part[0]));
+        return n >= 0 && (size_t)n < size ? text : NULL;
+    }
+    return name;
+}
+
+// Adds the tensors of a file that has the published names.
+static dit_status add_published(dit_component *c, dit_error *error)
+{
+    for (size_t i = 0; i < dit_tensor_file_count(c->file) && !error->status; i++) {
+        char text[512];
+        dit_array stored;
+        const char *stored_name = dit_tensor_file_at(c->file, i).name;
+        const char *name = todays_name(c->class, stored_name, text, sizeof text);
+        if (dit_is_scale_name(stored_name))
+            continue;
+        if (!name)
+            dit_fail(error, DIT_BAD_FILE, "%s: %.100s...: the tensor's name is too long", c->folder, stored_name);
+        else if (!dit_tensor_file_array(c->file, i, &stored, error) &&
+                 !dit_weights_add(c->weights, name, stored, false, error))
+            dit_scale_weight(c->file, stored_name, dit_weights_find(c->weights, name), error);
+    }
+    return error->status;
+}
+
+// Puts a copy in `dtype`, multiplied by the weight's scale, in the place of a weight.
+static dit_status convert(dit_component *c, dit_weight *w, dit_dtype dtype, dit_error *error)
+{
+    dit_array to;
+    int64_t count = dit_shape_count(&w->array.shape);
+    if (dit_array_alloc(&to, dtype, w->array.shape, error))
+        return error->status;
+    if (w->scale == 1)
+        dit_cast_floats(dtype, to.data, w->array.dtype, w->array.data, count);
+    else
+        for (int64_t i = 0; i < count; i++)
+            dit_element_set(dtype, to.data, i,
+                            (double)((float)dit_element_get(w->array.dtype, w->array.data, i) * w->scale));
+    if (w->owned)
+        free(w->array.data);
+    else
+        dit_tensor_file_release(c->file, &w->array);
+    w->array = to;
+    w->owned = true;
+    w->scale = 1;
+    return DIT_OK;
+}
+
+// Rounds float weights to `dtype` where it is not f32, and f64 ones in any case. Quantised ones stay, but for those
+// that are to be multiplied by a scale.
+static dit_status round_weights(dit_component *c, dit_dtype dtype, dit_error *error)
+{
+    for (int i = 0; i < dit_weights_count(c->weights) && !error->status; i++) {
+        dit_weight *w = dit_weights_at(c->weights, i);
+        dit_dtype from = w->array.dtype;
+        bool rounded = dit_dtype_is_float(from) && (from == DIT_F64 || (dtype != DIT_F32 && from != dtype));
+        if (rounded || w->scale != 1)
+            convert(c, w, dtype, error);
+    }
+    return error->status;
+}
+
+static dit_status open_weights(dit_component *c, const dit_original *original, dit_dtype dtype, dit_error *error)
+{
+    c->weights = dit_weights_new();
+    if (!c->weights)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
+    if ((original ? dit_original_weights(original, c->weights, error) : add_published(c, error)) ||
+        round_weights(c, dtype, error))
+        return error->status;
+    dit_weights_on_release(c->weights, release_pages, c->file);
+    return DIT_OK;
+}
+
+// An autoencoder's methods have weights of their own: describes both, so that all are known to be used and to fit.
+static dit_status declare_autoencoder(dit_component *c, dit_error *error)
+{
+    dit_autoencoder_facts facts;
+    dit_graph *g = dit_graph_new(c->weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
+    c->class->autoencoder(c->config, &facts);
+    for (dit_method method = DIT_ENCODE; method <= DIT_DECODE; method++) {
+        int64_t side = method == DIT_ENCODE ? facts.ratio : 1,
+                channels = method == DIT_ENCODE ? facts.in_channels : facts.latent_channels;
+        dit_named_tensors in = {0}, out = {0};
+        dit_named_add(
+            &in, "x",
+            dit_input(g, method == DIT_ENCODE ? "pixels" : "latents", DIT_F32, DIT_SHAPE(1, channels, side, side)));
+        c->class->method[method].describe(g, c->config, &in, &out);
+    }
+    if (dit_graph_error(g)->status)
+        dit_fail(error, dit_graph_error(g)->status, "%s: %s", c->folder, dit_graph_error(g)->message);
+    dit_graph_free(g);
+    return error->status;
+}
+
+dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtype, dit_error *error)
+{
+    dit_original *original = NULL;
+    *c = (dit_component){.folder = strdup(path)};
+    if (!c->folder)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    bool single = is_file(path);
+    if (single ? !dit_tensor_file_open(&c->file, path, error) && !open_file_config(c, &original, error)
+               : !open_config(c, error) && !dit_tensor_file_open(&c->file, path, error))
+        open_weights(c, original, dtype, error);
+    dit_original_free(original);
+    if (error->status)
+        return error->status;
+    return c->class->autoencoder ? declare_autoencoder(c, error) : DIT_OK;
+}
+
+void dit_component_close(dit_component *c)
+{
+    dit_weights_free(c->weights);
+    dit_tensor_file_close(c->file);
+    dit_json_close(c->json);
+    free(c->config);
+    free(c->folder);
+    *c = (dit_component){0};
+}

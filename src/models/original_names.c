@@ -1,0 +1,72 @@
+// models/original_names.c: patterns of tensor names.
+#include "models/original_rows.h"
+#include <stdio.h>
+#include <string.h>
+
+dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t index, char *to, size_t size,
+                            int64_t *repeats, dit_error *error)
+{
+    size_t n = 0;
+    *repeats = 1;
+    while (*from) {
+        char close = *from == '{' ? '}' : *from == '[' ? ']' : 0;
+        int64_t value = 0;
+        int written = 0;
+        if (close) {
+            from++;
+            if (dit_facts_evaluate(facts, &from, &value, error))
+                return error->status;
+            from += *from == close;
+            if (close == ']')
+                *repeats = value;
+            written = snprintf(to + n, size - n, "%lld", (long long)(close == ']' ? index : value));
+        } else {
+            written = snprintf(to + n, size - n, "%c", *from++);
+        }
+        if (written < 0 || n + (size_t)written >= size)
+            return dit_fail(error, DIT_BAD_FILE, "%s: a tensor's name is too long", dit_tensor_file_path(facts->file));
+        n += (size_t)written;
+    }
+    to[n] = 0;
+    return DIT_OK;
+}
+
+bool dit_names_match(const char *pattern, const char *name, dit_captures *captured)
+{
+    captured->count = 0;
+    while (*pattern) {
+        if (*pattern != '*') {
+            if (*pattern++ != *name++)
+                return false;
+            continue;
+        }
+        bool rest = pattern[1] == '*';
+        size_t length = rest ? strlen(name) : strcspn(name, ".");
+        if (length == 0 || captured->count == DIT_MOST_STARS)
+            return false;
+        captured->item[captured->count].text = name;
+        captured->item[captured->count++].length = length;
+        name += length;
+        pattern += 1 + rest;
+    }
+    return *name == 0;
+}
+
+bool dit_names_fill(const char *target, const dit_captures *captured, char *name, size_t size)
+{
+    size_t n = 0;
+    int star = 0;
+    for (; *target; target++) {
+        bool is_star = *target == '*' && star < captured->count;
+        const char *text = is_star ? captured->item[star].text : target;
+        size_t length = is_star ? captured->item[star++].length : 1;
+        if (n + length >= size)
+            return false;
+        memcpy(name + n, text, length);
+        n += length;
+        if (is_star && target[1] == '*')
+            target++;
+    }
+    name[n] = 0;
+    return true;
+}
