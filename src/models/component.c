@@ -56,7 +56,11 @@ static dit_tensor argument_value(dit_graph *g, const dit_argument *a, dit_safete
     dit_array array;
     memcpy(shape.dim, e->dim, sizeof shape.dim);
     if (a->need != DIT_CONSTANT)
-        return dit_input(g, e->name, dit_dtype_is_float(e->dtype) ? dtype : e->dtype, shape);
+        return dit_input(g, e->name,
+                         !dit_dtype_is_float(e->dtype) ? e->dtype
+                         : a->need == DIT_COMPLEX      ? DIT_F32
+                                                       : dtype,
+                         shape);
     if (dit_safetensors_array(inputs, i, &array, error))
         return DIT_NONE;
     return dit_constant(g, array.dtype, array.shape, array.data);
@@ -82,7 +86,8 @@ dit_status dit_component_describe(const dit_component *c, dit_graph *g, dit_meth
         dit_named_add(&in, e->name, value);
     }
     for (const dit_argument *a = c->class->method[method].arguments; a->name; a++)
-        if (a->need == DIT_REQUIRED && dit_is_none(dit_named_find(&in, a->name)) && !dit_graph_error(g)->status)
+        if ((a->need == DIT_REQUIRED || a->need == DIT_COMPLEX) && dit_is_none(dit_named_find(&in, a->name)) &&
+            !dit_graph_error(g)->status)
             return dit_fail(error, DIT_BAD_FILE, "%s: %s is missing; %s needs it", file, a->name, c->class->name);
     c->class->method[method].describe(g, c->config, &in, out);
     const dit_error *fault = dit_graph_error(g);

@@ -27,6 +27,7 @@ typedef enum dit_need {
     DIT_OPTIONAL = false,
     DIT_REQUIRED = true,
     DIT_CONSTANT, // optional; integers or a bool that the description looks at (sizes, layers to skip): known before
+    DIT_COMPLEX,  // required; complex numbers as real pairs, which stay f32 in a network of a half format
 } dit_need;
 
 typedef struct dit_argument {
