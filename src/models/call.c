@@ -69,33 +69,37 @@ dit_status dit_arrays_fill(const dit_arrays *arrays, const dit_plan *plan, dit_e
     return dit_plan_check_inputs(plan, error);
 }
 
-static bool is_wanted(const char *const *wanted, const char *name)
+// The result of that name; "hidden_states.-2" is the last but one of the list hidden_states.
+static dit_tensor find_result(const dit_named_tensors *results, const char *name)
 {
-    for (int i = 0; wanted && wanted[i]; i++)
-        if (!strcmp(wanted[i], name))
-            return true;
-    return !wanted;
+    const char *dash = strstr(name, ".-");
+    char member[64];
+    int count = 0;
+    if (!dash)
+        return dit_named_find(results, name);
+    size_t list = (size_t)(dash - name) + 1; // with its dot
+    for (int i = 0; i < results->count; i++)
+        count += !strncmp(results->item[i].name, name, list);
+    snprintf(member, sizeof member, "%.*s%ld", (int)list, name, count + strtol(dash + 1, NULL, 10));
+    return dit_named_find(results, member);
 }
 
-static dit_status plan_call(const dit_component *c, dit_method method, const dit_arrays *in, const char *const *wanted,
-                            dit_plan **plan, dit_named_tensors *out, dit_error *error)
+// `g` owns names that `out` lists.
+static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method method, const dit_arrays *in,
+                            const char *const *wanted, dit_plan **plan, dit_named_tensors *out, dit_error *error)
 {
-    dit_named_tensors arguments = {0}, results = {0};
-    dit_graph *g = dit_graph_new(c->weights);
-    if (!g)
-        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
+    dit_named_tensors arguments = {.dtype = c->dtype}, results = {0};
     dit_arrays_describe(in, g, &arguments);
     c->class->method[method].describe(g, c->config, &arguments, &results);
-    for (int i = 0; i < results.count; i++)
-        if (is_wanted(wanted, results.item[i].name)) {
-            dit_output(g, results.item[i].name, results.item[i].tensor);
-            dit_named_add(out, results.item[i].name, results.item[i].tensor);
-        }
-    for (int i = 0; wanted && wanted[i] && !dit_graph_error(g)->status; i++)
-        if (dit_is_none(dit_named_find(out, wanted[i])))
-            dit_graph_fail(g, DIT_BAD_FILE, "the model has no output %s", wanted[i]);
+    for (int i = 0; wanted ? wanted[i] != NULL : i < results.count; i++) {
+        const char *name = wanted ? wanted[i] : results.item[i].name;
+        dit_tensor result = find_result(&results, name);
+        if (dit_is_none(result))
+            dit_graph_fail(g, DIT_BAD_FILE, "the model has no output %s", name);
+        dit_output(g, name, result);
+        dit_named_add(out, name, result);
+    }
     dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true}, plan, error);
-    dit_graph_free(g);
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status;
@@ -108,7 +112,10 @@ dit_status dit_component_call(const dit_component *c, dit_method method, const d
     dit_named_tensors results = {0};
     if (!c->class->method[method].describe)
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s: a %s has no such method", c->folder, c->class->name);
-    if (!plan_call(c, method, in, wanted, &plan, &results, error) && !dit_arrays_fill(in, plan, error) &&
+    dit_graph *g = dit_graph_new(c->weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
+    if (!plan_call(c, g, method, in, wanted, &plan, &results, error) && !dit_arrays_fill(in, plan, error) &&
         !dit_plan_run(plan, dit_watch_stops, (void *)watch, error))
         for (int i = 0; i < results.count && !error->status; i++) {
             const char *name = results.item[i].name;
@@ -117,5 +124,6 @@ dit_status dit_component_call(const dit_component *c, dit_method method, const d
                 memcpy(to->data, from.data, dit_array_bytes(&from));
         }
     dit_plan_free(plan);
+    dit_graph_free(g);
     return error->status;
 }

@@ -26,8 +26,9 @@ void dit_arrays_free(dit_arrays *arrays);
 void dit_arrays_describe(const dit_arrays *arrays, dit_graph *g, dit_named_tensors *in);
 dit_status dit_arrays_fill(const dit_arrays *arrays, const dit_plan *plan, dit_error *error);
 
-// Runs one method of a network once and adds the outputs `wanted` (a NULL-ended list; NULL: all of them) to `out`. What
-// the wanted outputs do not depend on is not computed. `watch` may stop it (may be NULL).
+// Runs one method of a network once and adds the outputs `wanted` (a NULL-ended list; NULL: all of them) to `out`. A
+// member of a list may be counted from its end, "hidden_states.-2". What the wanted outputs do not depend on is not
+// computed. `watch` may stop it (may be NULL).
 dit_status dit_component_call(const dit_component *component, dit_method method, const dit_arrays *in,
                               const char *const *wanted, const dit_watch *watch, dit_arrays *out, dit_error *error);
 

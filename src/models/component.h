@@ -10,7 +10,8 @@
 
 typedef struct dit_component {
     const dit_model_class *class;
-    void *config; // of the class's config_bytes
+    void *config;    // of the class's config_bytes
+    dit_dtype dtype; // that it was opened in
     dit_weights *weights;
     dit_tensor_file *file; // what the weights borrow
     dit_json_file *json;

@@ -31,18 +31,38 @@ static dit_status config_path(const dit_component *c, char *path, size_t size, d
     return DIT_OK;
 }
 
+// The class by the names that the libraries write: `_class_name` (diffusers), `architectures` and `model_type`
+// (transformers).
+static dit_status find_class(dit_component *c, dit_json root, dit_error *error)
+{
+    const char *key = "_class_name", *name;
+    char known[300];
+    if (!dit_json_has(root, key) && dit_json_has(root, "architectures")) {
+        key = "architectures";
+        name = json_string_value(json_array_get(dit_json_list(root, key, error).value, 0));
+        if (!name)
+            return dit_json_fail(root, key, error, "must be a list that starts with the name of a class");
+        c->class = dit_model_class_find(name);
+    } else if (!dit_json_has(root, key) && dit_json_has(root, "model_type")) {
+        key = "model_type";
+        name = dit_json_text(root, key, error);
+        c->class = dit_model_class_of_type(name);
+    } else {
+        name = dit_json_text(root, key, error);
+        c->class = dit_model_class_find(name);
+    }
+    if (c->class || error->status)
+        return error->status;
+    return dit_json_fail(root, key, error, "is %.80s; the classes that open are %s", name,
+                         dit_model_class_names(known, sizeof known));
+}
+
 // Finds the class that c->json names, and reads the rest of it.
 static dit_status read_config(dit_component *c, dit_error *error)
 {
-    char known[300];
     dit_json root = dit_json_root(c->json);
-    const char *name = dit_json_text(root, "_class_name", error);
-    if (error->status)
+    if (find_class(c, root, error))
         return error->status;
-    c->class = dit_model_class_find(name);
-    if (!c->class)
-        return dit_json_fail(root, "_class_name", error, "is %.80s; the classes that open are %s", name,
-                             dit_model_class_names(known, sizeof known));
     c->config = calloc(1, c->class->config_bytes);
     if (!c->config)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
@@ -191,7 +211,7 @@ static dit_status declare_autoencoder(dit_component *c, dit_error *error)
 dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtype, dit_error *error)
 {
     dit_original *original = NULL;
-    *c = (dit_component){.folder = strdup(path)};
+    *c = (dit_component){.folder = strdup(path), .dtype = dtype};
     if (!c->folder)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
     bool single = is_file(path);

@@ -11,6 +11,30 @@ int dit_job_texts(const dit_job *job, const char *texts[2])
     return job->guided ? 2 : 1;
 }
 
+// Leaves out the columns, at either end, that are padding in every row.
+static dit_status cut_padding(dit_arrays *in, dit_error *error)
+{
+    dit_array ids = dit_arrays_take(in, "input_ids"), mask = dit_arrays_take(in, "attention_mask");
+    const int64_t rows = mask.shape.dim[0], length = mask.shape.dim[1], *open = mask.data;
+    int64_t first = length, end = 0;
+    for (int64_t i = 0; i < rows * length; i++)
+        if (open[i]) {
+            first = i % length < first ? i % length : first;
+            end = i % length + 1 > end ? i % length + 1 : end;
+        }
+    if (end == 0) // nothing but padding: one token of it stays
+        first = 0, end = 1;
+    dit_array *to[] = {dit_arrays_add(in, "input_ids", DIT_I64, DIT_SHAPE(rows, end - first), error),
+                       dit_arrays_add(in, "attention_mask", DIT_I64, DIT_SHAPE(rows, end - first), error)};
+    const int64_t *from[] = {ids.data, mask.data};
+    for (int64_t r = 0; r < 2 * rows && !error->status; r++)
+        memcpy((int64_t *)to[r % 2]->data + r / 2 * (end - first), from[r % 2] + r / 2 * length + first,
+               (size_t)(end - first) * sizeof(int64_t));
+    free(ids.data);
+    free(mask.data);
+    return error->status;
+}
+
 // Ids and mask of every text.
 static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in, dit_error *error)
 {
@@ -28,7 +52,7 @@ static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in
             ((int64_t *)mask->data)[(int64_t)t * q->length + i] = row[i];
     }
     free(row);
-    return error->status;
+    return error->status || !q->longest ? error->status : cut_padding(in, error);
 }
 
 dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_watch *watch, dit_arrays *out,
