@@ -71,9 +71,18 @@ static dit_status encode_prompt(dit_model *m, const dit_job *job, dit_arrays *to
         return error->status;
     size_t most = dit_tokenizer_ask(tokenizer).most;
     const dit_text_query queries[] = {
-        {"tokenizer", "text_encoder", texts, 1, most ? (int)most : CLIP_TOKENS, false,
-         (const char *const[]){"pooler_output", NULL}},
-        {"tokenizer_2", "text_encoder_2", texts, 1, T5_TOKENS, false, (const char *const[]){"last_hidden_state", NULL}},
+        {.tokenizer = "tokenizer",
+         .encoder = "text_encoder",
+         .texts = texts,
+         .count = 1,
+         .length = most ? (int)most : CLIP_TOKENS,
+         .wanted = (const char *const[]){"pooler_output", NULL}},
+        {.tokenizer = "tokenizer_2",
+         .encoder = "text_encoder_2",
+         .texts = texts,
+         .count = 1,
+         .length = T5_TOKENS,
+         .wanted = (const char *const[]){"last_hidden_state", NULL}},
     };
     if (!dit_encode_texts(m, &queries[0], watch, &clip, error) &&
         !dit_encode_texts(m, &queries[1], watch, &t5, error) &&

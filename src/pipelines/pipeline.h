@@ -168,7 +168,7 @@ typedef struct dit_text_query {
     int length;                // ids of a row: cut, or filled up with the tokenizer's padding
     bool longest;              // rows are no longer than the longest text of the query
     bool mask;                 // the encoder is given attention_mask
-    const char *const *wanted; // outputs of the encoder, "hidden_states.-2" the last but one; NULL-ended
+    const char *const *wanted; // outputs of the encoder; NULL-ended
 } dit_text_query;
 // Adds the outputs wanted, one row a text, to `out`, with `input_ids` (count, length) i64 and `attention_mask`
 // (count, length) i64. The encoder is done afterwards.
