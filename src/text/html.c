@@ -8,9 +8,9 @@ static const struct entity {
     const char *name, *text;
     bool without_semicolon;
 } entities[] = {
-#define ENTITY(name, text, without_semicolon) {name, text, without_semicolon},
+#define E(name, text, without_semicolon) {#name, text, without_semicolon},
 #include "text/html_entities.def"
-#undef ENTITY
+#undef E
 };
 
 struct name {
