@@ -75,6 +75,13 @@ typedef struct dit_model dit_model;
 DIT_API dit_status dit_model_open(const char *path, dit_model **model, dit_error *error);
 DIT_API void dit_model_close(dit_model *model);
 
+/* Bounds the memory, in bytes, that the process holds while it works with the model; 0: no bound. Weights that do not
+ * fit are read from their files again whenever they are used, ahead of the computation. What cannot be kept within the
+ * bound fails with DIT_NO_MEMORY and says what it would need. */
+DIT_API void dit_model_set_memory(dit_model *model, size_t bytes);
+/* The most memory that the process has held so far, in bytes; 0: the system does not say. */
+DIT_API size_t dit_peak_memory(void);
+
 /* What to draw. Start from dit_request_default, which leaves every choice to the model. Texts stay the caller's. */
 typedef struct dit_request {
     const char *prompt;          /* UTF-8; NULL: none */

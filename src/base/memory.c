@@ -1,6 +1,11 @@
 // base/memory.c: physical memory, as the system counts it.
 #include "base/memory.h"
+#include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 dit_status dit_memory_check(double bytes, const char *what, dit_error *error)
 {
@@ -10,4 +15,35 @@ dit_status dit_memory_check(double bytes, const char *what, dit_error *error)
         return dit_fail(error, DIT_NO_MEMORY, "%s: %.1f GiB are needed, this machine has %.1f GiB", what,
                         bytes / 0x1p30, total / 0x1p30);
     return DIT_OK;
+}
+
+size_t dit_memory_resident(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*s %llu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t dit_memory_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : (size_t)usage.ru_maxrss * 1024; // in KiB on Linux
+}
+
+size_t dit_memory_left(size_t bound)
+{
+    // Stacks of threads, tables, files' buffers, and what the system counts late.
+    const size_t reserve = 32u << 20;
+    if (!bound)
+        return 0;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    size_t taken = dit_memory_resident() + reserve;
+    return bound > taken ? bound - taken : 1;
 }

@@ -1,12 +1,12 @@
 // cli/bench.c: `dit bench`: how long one network takes, and how much memory.
+#include "base/memory.h"
 #include "base/progress.h"
 #include "cli/probe_options.h"
 #include "train/optimizer.h"
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
-enum { INPUTS, GRAD, OPTIMIZER, ROUNDS, METHOD, DTYPE, OPS, JSON };
+enum { INPUTS, GRAD, OPTIMIZER, ROUNDS, METHOD, DTYPE, MEMORY, OPS, JSON };
 static const struct option options[] = {
     [INPUTS] = PROBE_INPUTS,
     [GRAD] = {"grad", OPTION_FLAG, .help = "forward and backward, as `dit grad`"},
@@ -16,6 +16,7 @@ static const struct option options[] = {
                 .help = "timed runs, after one warm-up"},
     [METHOD] = PROBE_METHOD,
     [DTYPE] = PROBE_DTYPE,
+    [MEMORY] = PROBE_MEMORY,
     [OPS] = {"ops", OPTION_FLAG, .help = "print the seconds of each op on stderr"},
     [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object"},
     {0},
@@ -55,6 +56,7 @@ static dit_status open_subject(const struct call *call, struct subject *s, dit_e
     const dit_probe_options options_of = {.method = probe_method(&o[METHOD]),
                                           .dtype = probe_dtype(&o[DTYPE]),
                                           .gradient = o[GRAD].given,
+                                          .memory = (size_t)o[MEMORY].natural,
                                           .own_weights = o[OPTIMIZER].given};
     const dit_optimizer_options adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
     if (o[OPTIMIZER].given && !o[GRAD].given)
@@ -93,19 +95,22 @@ static dit_status time_runs(const struct call *call, struct subject *s, double *
 
 static void report(const struct call *call, const dit_probe *probe, double *seconds, int rounds)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
     double median = (seconds[rounds / 2] + seconds[(rounds - 1) / 2]) / 2;
-    double gflop = dit_plan_figures_of(probe->plan).flops * 1e-9, rss = (double)usage.ru_maxrss / 1024;
+    const dit_plan_figures figures = dit_plan_figures_of(probe->plan);
+    double gflop = figures.flops * 1e-9, rss = (double)dit_memory_peak() / 0x1p20;
     if (call->option[OPS].given)
         print_ops(probe->plan, rounds);
     if (call->option[JSON].given)
-        printf("{\"median_s\": %.6f, \"min_s\": %.6f, \"gflop\": %.3f, \"peak_rss_mb\": %.1f}\n", median, seconds[0],
-               gflop, rss);
+        printf("{\"median_s\": %.6f, \"min_s\": %.6f, \"gflop\": %.3f, \"peak_rss_mb\": %.1f, \"weights_mb\": %.1f, "
+               "\"streamed_mb\": %.1f, \"values_mb\": %.1f}\n",
+               median, seconds[0], gflop, rss, (double)figures.weight_bytes / 0x1p20,
+               (double)figures.streamed_bytes / 0x1p20, (double)figures.arena_bytes / 0x1p20);
     else
-        printf("median %.4f s  min %.4f s  %.1f GFLOP (%.0f GFLOP/s)  peak memory %.0f MiB\n", median, seconds[0],
-               gflop, gflop / median, rss);
+        printf("median %.4f s  min %.4f s  %.1f GFLOP (%.0f GFLOP/s)  peak memory %.0f MiB\n"
+               "weights %.0f MiB, of which %.0f MiB are read in every run; values %.0f MiB\n",
+               median, seconds[0], gflop, gflop / median, rss, (double)figures.weight_bytes / 0x1p20,
+               (double)figures.streamed_bytes / 0x1p20, (double)figures.arena_bytes / 0x1p20);
 }
 
 static dit_status run(const struct call *call, dit_error *error)

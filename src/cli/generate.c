@@ -30,6 +30,7 @@ enum {
     LATENTS,
     GRID,
     OUTPUT,
+    MEMORY,
     INTERACTIVE,
     JSON
 };
@@ -65,6 +66,8 @@ static const struct option options[] = {
     [LATENTS] = {"latents", OPTION_PATH, .value = "FILE",
                  .help = "also write what the decoder is given, as safetensors"},
     [OUTPUT] = {"output", OPTION_PATH, 'o', .value = "FILE", .unset = "out.png", .help = "PNG to write"},
+    [MEMORY] = {"memory", OPTION_BYTES, .value = "SIZE", .unset = "no bound",
+                .help = "hold at most this much memory, such as 8G; other weights are streamed"},
     [INTERACTIVE] = {"interactive", OPTION_FLAG, 'i', .help = "type one prompt after another"},
     [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object about the pictures"},
     {0},
@@ -181,13 +184,15 @@ static dit_status draw(struct session *s, const dit_request *r, const char *outp
         !dit_generate_job(s->model, &job, s->call->watch, images, s->call->option[LATENTS].text, error)) {
         double sampled = seconds_now();
         if (!save(s, r, &job, images, output, error)) {
-            say(s->call, "load %.2f s  sample %.2f s (%d steps, %.2f s a step)  save %.2f s", s->load_seconds,
-                sampled - start, job.steps, (sampled - start) / job.steps, seconds_now() - sampled);
+            const double peak = (double)dit_peak_memory() / 0x1p20;
+            say(s->call, "load %.2f s  sample %.2f s (%d steps, %.2f s a step)  save %.2f s  peak memory %.0f MiB",
+                s->load_seconds, sampled - start, job.steps, (sampled - start) / job.steps, seconds_now() - sampled,
+                peak);
             if (s->call->option[JSON].given)
                 printf("{\"seed\": %llu, \"pictures\": %d, \"width\": %lld, \"height\": %lld, \"steps\": %d, "
-                       "\"guidance_scale\": %g, \"load_s\": %.4f, \"sample_s\": %.4f}\n",
+                       "\"guidance_scale\": %g, \"load_s\": %.4f, \"sample_s\": %.4f, \"peak_rss_mb\": %.1f}\n",
                        (unsigned long long)r->seed, r->count, (long long)job.output_width, (long long)job.output_height,
-                       job.steps, job.guidance_scale, s->load_seconds, sampled - start);
+                       job.steps, job.guidance_scale, s->load_seconds, sampled - start, peak);
         }
     }
     dit_job_end(&job);
@@ -297,6 +302,7 @@ static dit_status run(const struct call *call, dit_error *error)
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
         !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
         const dit_request r = request_of(o, &s.pictures);
+        dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
         s.load_seconds = seconds_now() - start;
         draw_all(&s, &r, error);
     }

@@ -133,6 +133,8 @@ static dit_status set_value(const struct option *option, struct option_value *va
     case OPTION_FLOAT:
         status = parse_float(text, what, &value->number, error);
         return status ? status : check_range(option, value->number, text, what, error);
+    case OPTION_BYTES:
+        return parse_bytes(text, what, &value->natural, error);
     case OPTION_SHAPE:
         return parse_shape(text, what, &value->shape, error);
     case OPTION_TEXT:

@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_TEXTS,  // text that may be given several times
     OPTION_PATHS,  // paths that may be given several times
     OPTION_SHAPE,  // extents of at least 1, such as 2,4,32,32
+    OPTION_BYTES,  // an amount of memory with its unit, such as 8G
 };
 
 // One option. A table of them ends with a row without a name; a command indexes its table by an enum of its own:
@@ -42,7 +43,7 @@ struct option {
 struct option_value {
     bool given;         // on the command line
     int64_t integer;    // OPTION_INT
-    uint64_t natural;   // OPTION_UINT64
+    uint64_t natural;   // OPTION_UINT64, OPTION_BYTES
     double number;      // OPTION_FLOAT
     const char *text;   // OPTION_TEXT, OPTION_PATH; of a repeated option the last
     const char **texts; // OPTION_TEXTS, OPTION_PATHS: [count], in the order given
@@ -75,6 +76,8 @@ size_t option_count(const struct option *options);
 dit_status parse_int(const char *text, const char *what, int64_t *value, dit_error *error);
 dit_status parse_uint64(const char *text, const char *what, uint64_t *value, dit_error *error);
 dit_status parse_float(const char *text, const char *what, double *value, dit_error *error);
+// "512M", "2.5G": K, M, G and T are powers of 1024; at least 1M.
+dit_status parse_bytes(const char *text, const char *what, uint64_t *bytes, dit_error *error);
 dit_status parse_shape(const char *text, const char *what, dit_shape *shape, dit_error *error);
 // DIT_BAD_ARGUMENT unless `text` is UTF-8.
 dit_status check_utf8(const char *text, const char *what, dit_error *error);

@@ -21,6 +21,12 @@
                               .help = "what the network computes in"                                                   \
     }
 
+#define PROBE_MEMORY                                                                                                   \
+    {                                                                                                                  \
+        "memory", OPTION_BYTES, .value = "SIZE", .unset = "no bound",                                                  \
+                                .help = "hold at most this much memory, such as 8G; other weights are streamed"        \
+    }
+
 dit_method probe_method(const struct option_value *value);
 dit_dtype probe_dtype(const struct option_value *value);
 

@@ -11,6 +11,7 @@ void dit_plan_free(dit_plan *plan)
 {
     if (!plan)
         return;
+    dit_plan_let_go_of_weights(plan);
     free(plan->values);
     free(plan->steps);
     free(plan->buffers);
@@ -42,37 +43,18 @@ static void bind(dit_plan *plan)
             step->call.out[k].data = address(plan, &plan->values[step->out + k]);
         if (step->workspace >= 0)
             step->call.workspace = (char *)plan->memory + plan->buffers[step->workspace].offset;
+    }
+}
+
+static void count_steps(dit_plan *plan)
+{
+    for (int s = 0; s < plan->step_count; s++) {
+        const plan_step *step = &plan->steps[s];
         const dit_op *op = dit_op_of(step->op);
         plan->figures.flops += op->flops ? op->flops(&step->call) : 0;
         plan->figures.fused += step->absorbed;
     }
     plan->figures.steps = plan->step_count;
-}
-
-// Lets kernels rearrange the weights that will not change. A weight serves one kernel; others read it as it is.
-static dit_status prepare_weights(dit_plan *plan, dit_weights *weights, dit_error *error)
-{
-    for (int s = 0; s < plan->step_count; s++) {
-        plan_step *step = &plan->steps[s];
-        dit_weight *weight = step->inputs > 1 ? plan->values[step->in[1]].weight : NULL;
-        if (!weight || !step->kernel->prepare)
-            continue;
-        size_t bytes = step->kernel->prepared_size(&step->call);
-        if (!bytes)
-            continue;
-        if (!weight->prepared) {
-            void *prepared = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-            if (!prepared)
-                return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to arrange the weight", weight->name);
-            step->kernel->prepare(&step->call, prepared);
-            dit_weights_set_prepared(weights, weight, prepared, bytes, step->kernel);
-        }
-        if (weight->prepared_by == step->kernel && weight->prepared_bytes == bytes) {
-            step->call.prepared = weight->prepared;
-            plan->figures.prepared_bytes += bytes;
-        }
-    }
-    return DIT_OK;
 }
 
 static dit_status allocate(dit_plan *plan, dit_error *error)
@@ -102,17 +84,24 @@ dit_status dit_plan_build(const dit_graph *g, dit_weights *weights, const dit_na
         goto failed;
     }
     p->options = *options;
+    p->weights = weights;
     p->figures.folded = folded ? folded->count : 0;
     if ((status = dit_plan_import(p, g, weights, outputs, output_count, folded, error)))
         goto failed;
     dit_plan_count_uses(p);
     if (!options->no_fusion)
         dit_plan_fuse(p);
-    if ((status = dit_plan_lay_out(p, error)) || (status = dit_plan_place(p, error)) || (status = allocate(p, error)))
+    if ((status = dit_plan_lay_out(p, error)) || (status = dit_plan_place(p, error)) ||
+        (status = dit_plan_choose_weights(p, error)))
         goto failed;
-    bind(p);
-    if (options->frozen && weights && (status = prepare_weights(p, weights, error)))
-        goto failed;
+    count_steps(p);
+    if (!options->figures_only) {
+        if ((status = allocate(p, error)))
+            goto failed;
+        bind(p);
+        if ((status = dit_plan_hold_weights(p, error)))
+            goto failed;
+    }
     *plan = p;
     return DIT_OK;
 failed:
@@ -185,8 +174,22 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+// Lets go of the weights that pass by and were used up to step `s`; `used` of them were before.
+static int weights_after(dit_plan *plan, int s, int used)
+{
+    int before = used;
+    for (; used < plan->read_count && plan->reads[used].step <= s; used++)
+        dit_weights_release(plan->weights, plan->reads[used].weight);
+    if (used != before)
+        dit_read_ahead_at(plan->ahead, used);
+    return used;
+}
+
 dit_status dit_plan_run(dit_plan *plan, bool (*cancelled)(void *context), void *context, dit_error *error)
 {
+    int reads = 0;
+    if (plan->ahead)
+        dit_read_ahead_at(plan->ahead, 0);
     for (int s = 0; s < plan->step_count; s++) {
         const plan_step *step = &plan->steps[s];
         if (cancelled && cancelled(context))
@@ -195,6 +198,7 @@ dit_status dit_plan_run(dit_plan *plan, bool (*cancelled)(void *context), void *
         step->kernel->run(&step->call);
         if (plan->timed)
             plan->seconds[step->op] += seconds_now() - start;
+        reads = weights_after(plan, s, reads);
     }
     return DIT_OK;
 }
@@ -216,25 +220,46 @@ double dit_plan_seconds(const dit_plan *plan, dit_op_id op)
     return plan->timed ? plan->seconds[op] : 0;
 }
 
+// Whether a step's weights stay in memory or pass by, in a word.
+static const char *weights_text(const dit_plan *plan, int s, int *read)
+{
+    const plan_step *step = &plan->steps[s];
+    if (*read < plan->read_count && plan->reads[*read].step == s) {
+        while (*read < plan->read_count && plan->reads[*read].step == s)
+            ++*read;
+        return "  [streamed]";
+    }
+    return step->call.prepared ? "  [rearranged]" : "";
+}
+
+static void print_step(const dit_plan *plan, int s, const char *weights, FILE *file)
+{
+    const plan_step *step = &plan->steps[s];
+    char text[160];
+    fprintf(file, "%5d %-22s", s, dit_op_of(step->op)->name);
+    for (int i = 0; i < step->inputs; i++)
+        if (step->in[i])
+            fprintf(file, " %s", dit_shape_text(&step->call.in[i].shape, text));
+    fprintf(file, " -> %s %s", dit_dtype_name(step->call.out[0].dtype), dit_shape_text(&step->call.out[0].shape, text));
+    if (step->absorbed)
+        fprintf(file, "  [fused %d]", step->absorbed + 1);
+    fprintf(file, "%s  @%zu %s\n", weights,
+            plan->memory ? (size_t)((char *)step->call.out[0].data - (char *)plan->memory) : 0, step->scope);
+}
+
 void dit_plan_print(const dit_plan *plan, FILE *file)
 {
     const dit_plan_figures *f = &plan->figures;
-    char text[160];
-    for (int s = 0; s < plan->step_count; s++) {
-        const plan_step *step = &plan->steps[s];
-        fprintf(file, "%5d %-22s", s, dit_op_of(step->op)->name);
-        for (int i = 0; i < step->inputs; i++)
-            if (step->in[i])
-                fprintf(file, " %s", dit_shape_text(&step->call.in[i].shape, text));
-        fprintf(file, " -> %s %s", dit_dtype_name(step->call.out[0].dtype),
-                dit_shape_text(&step->call.out[0].shape, text));
-        if (step->absorbed)
-            fprintf(file, "  [fused %d]", step->absorbed + 1);
-        fprintf(file, "  @%zu %s\n", (size_t)((char *)step->call.out[0].data - (char *)plan->memory), step->scope);
-    }
-    fprintf(
-        file,
-        "nodes %d  steps %d  fused %d  folded %d  arena %.1f MiB  replaces %.1f MiB  prepared %.1f MiB  %.2f GFLOP\n",
-        f->nodes, f->steps, f->fused, f->folded, (double)f->arena_bytes / 0x1p20, (double)f->replaced_bytes / 0x1p20,
-        (double)f->prepared_bytes / 0x1p20, f->flops * 1e-9);
+    int read = 0;
+    for (int s = 0; s < plan->step_count; s++)
+        print_step(plan, s, weights_text(plan, s, &read), file);
+    fprintf(file,
+            "nodes %d  steps %d  fused %d  folded %d  arena %.1f MiB  replaces %.1f MiB  prepared %.1f MiB  "
+            "%.2f GFLOP\n",
+            f->nodes, f->steps, f->fused, f->folded, (double)f->arena_bytes / 0x1p20,
+            (double)f->replaced_bytes / 0x1p20, (double)f->prepared_bytes / 0x1p20, f->flops * 1e-9);
+    fprintf(file,
+            "weights %.1f MiB: kept %.1f MiB, streamed %.1f MiB, at most %.1f MiB at a time; least memory %.1f MiB\n",
+            (double)f->weight_bytes / 0x1p20, (double)f->kept_bytes / 0x1p20, (double)f->streamed_bytes / 0x1p20,
+            (double)f->passing_bytes / 0x1p20, (double)f->least_memory / 0x1p20);
 }

@@ -10,6 +10,10 @@ typedef struct dit_plan dit_plan;
 typedef struct dit_plan_options {
     bool no_fusion; // every node runs as described
     bool frozen;    // weights do not change between runs: they may be folded, and rearranged once for their kernels
+    // Bytes that the values and the mapped weights may take together; 0: no bound. Weights that do not fit are read
+    // from their file in every run, ahead of the steps that use them, and let go after each.
+    size_t memory;
+    bool figures_only; // takes no memory, reads no weight and cannot run: for dit_plan_figures_of
 } dit_plan_options;
 
 // Compiles `g`, whose outputs are kept and whose weights are bound from `weights` (a parameter that is not there is an
@@ -37,6 +41,11 @@ typedef struct dit_plan_figures {
     size_t arena_bytes;    // the one arena
     size_t replaced_bytes; // what all intermediate values would take side by side
     size_t prepared_bytes; // weights rearranged for their kernels
+    size_t weight_bytes;   // the weights that it reads, as they are stored
+    size_t kept_bytes;     // of mapped weights that stay in memory, as they are stored or rearranged
+    size_t streamed_bytes; // of mapped weights that each run reads
+    size_t passing_bytes;  // most of the latter in memory at one time; 0 when nothing is streamed
+    size_t least_memory;   // the smallest `memory` that it could do with
     double flops;          // of products and convolutions, in one run
 } dit_plan_figures;
 dit_plan_figures dit_plan_figures_of(const dit_plan *plan);

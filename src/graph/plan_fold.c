@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_FOLDED = 64 << 20 }; // bytes: a larger result is not worth keeping
+// Bytes: a larger result is not worth keeping, and what is made of weights least of all when memory is bounded.
+enum { LARGEST_FOLDED = 64 << 20, LARGEST_FOLDED_BOUNDED = 1 << 20 };
 
 static size_t value_bytes(const dit_value *v)
 {
@@ -13,8 +14,10 @@ static size_t value_bytes(const dit_value *v)
 }
 
 // known[v]: v can be computed before any run.
-static void mark_known(const dit_graph *g, bool frozen, bool *known)
+static void mark_known(const dit_graph *g, const dit_plan_options *options, bool *known)
 {
+    const size_t largest = options->memory ? LARGEST_FOLDED_BOUNDED : LARGEST_FOLDED;
+    const bool frozen = options->frozen && !options->figures_only;
     for (int v = 1; v <= g->value_count; v++)
         known[v] = g->values[v].kind == DIT_VALUE_CONSTANT || (frozen && g->values[v].kind == DIT_VALUE_PARAMETER);
     for (int n = 0; n < g->node_count; n++) {
@@ -23,7 +26,7 @@ static void mark_known(const dit_graph *g, bool frozen, bool *known)
         for (int i = 0; i < node->inputs; i++)
             all &= !node->in[i] || known[node->in[i]];
         for (int k = 0; k < node->outputs; k++)
-            known[node->out + k] = all && value_bytes(&g->values[node->out + k]) <= LARGEST_FOLDED;
+            known[node->out + k] = all && value_bytes(&g->values[node->out + k]) <= largest;
     }
 }
 
@@ -92,7 +95,7 @@ dit_status dit_plan_fold(const dit_graph *g, dit_weights *weights, const dit_pla
         status = dit_fail(error, DIT_NO_MEMORY, "no memory to fold constants");
         goto done;
     }
-    mark_known(g, options->frozen, known);
+    mark_known(g, options, known);
     int count = frontier(g, known, taken, list);
     if (!count)
         goto done;
@@ -103,6 +106,9 @@ dit_status dit_plan_fold(const dit_graph *g, dit_weights *weights, const dit_pla
         status = dit_plan_build(g, weights, list, count, NULL, &(dit_plan_options){.no_fusion = true}, &plan, error);
     if (!status)
         status = keep_results(g, plan, list, count, folded, error);
+    for (int b = 0; plan && b < plan->buffer_count; b++)
+        if (plan->buffers[b].weight)
+            dit_weights_release(weights, plan->buffers[b].weight->weight);
 done:
     dit_plan_free(plan);
     free(known);

@@ -223,6 +223,17 @@ static bool lay_out_kernel(struct layout *l, plan_step *step)
     return true;
 }
 
+// Its buffer remembers the weight, for views too.
+static bool note_weight(struct layout *l, const plan_value *value)
+{
+    plan_weight *w = dit_arena_alloc(l->plan->arena, sizeof *w);
+    if (!w)
+        return fail(l);
+    *w = (plan_weight){.weight = value->weight, .first = -1};
+    l->plan->buffers[value->buffer].weight = w;
+    return true;
+}
+
 static bool lay_out_sources(struct layout *l)
 {
     for (int v = 1; v < l->plan->value_count; v++) {
@@ -230,7 +241,11 @@ static bool lay_out_sources(struct layout *l)
         void *outside = value->kind == DIT_VALUE_CONSTANT    ? (void *)value->data
                         : value->kind == DIT_VALUE_PARAMETER ? value->weight->array.data
                                                              : NULL;
-        if (value->kind != DIT_VALUE_COMPUTED && !own_buffer(l, v, outside))
+        if (value->kind == DIT_VALUE_COMPUTED)
+            continue;
+        if (!own_buffer(l, v, outside))
+            return false;
+        if (value->kind == DIT_VALUE_PARAMETER && !note_weight(l, value))
             return false;
     }
     return true;

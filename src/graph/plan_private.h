@@ -2,12 +2,14 @@
 //
 // A plan is made in stages, each one file: import (plan_import.c: the live part of the graph), folding (plan_fold.c),
 // fusion (fuse/), layout (plan_layout.c: views, and the copies and casts that kernels ask for), memory (plan_memory.c:
-// lifetimes, in-place, one arena), and binding (plan.c: every pointer of every kernel call).
+// lifetimes, in-place, one arena), weights (plan_weights.c: which stay in memory, and in which form), and binding
+// (plan.c: every pointer of every kernel call).
 #ifndef DIT_GRAPH_PLAN_PRIVATE_H
 #define DIT_GRAPH_PLAN_PRIVATE_H
 
 #include "graph/plan.h"
 #include "graph/private.h"
+#include "graph/read_ahead.h"
 
 typedef struct plan_value {
     dit_value_kind kind;
@@ -40,12 +42,25 @@ typedef struct plan_step {
 
 enum { FIRST = -1, LAST = 1 << 30 }; // lifetimes of what is filled before and read after a run
 
+// What the plan makes of one weight.
+typedef struct plan_weight {
+    dit_weight *weight;
+    int first;               // the first step that uses it, or -1
+    size_t stored, prepared; // bytes as stored, and as kernel `by` arranges it (0: no kernel does)
+    const dit_kernel *by;
+    bool mapped; // its memory may go: a file gives it again
+    bool whole;  // some step reads all of it, not only some rows
+    bool kept;   // in memory between the steps
+    bool held;   // the plan is one of the prepared form's users
+} plan_weight;
+
 typedef struct plan_buffer {
     size_t bytes;
-    int first, last; // steps between which it holds something; first > last: never
-    size_t offset;   // in the arena
-    void *outside;   // memory that is not in the arena: a constant's or a weight's
-    int shares;      // the buffer whose memory this one takes over (in place), or -1
+    int first, last;     // steps between which it holds something; first > last: never
+    size_t offset;       // in the arena
+    void *outside;       // memory that is not in the arena: a constant's or a weight's
+    plan_weight *weight; // whose memory it is, or NULL
+    int shares;          // the buffer whose memory this one takes over (in place), or -1
 } plan_buffer;
 
 struct dit_plan {
@@ -63,7 +78,11 @@ struct dit_plan {
     int input_count, output_count;
     dit_plan_options options;
     dit_plan_figures figures;
-    void *memory; // the arena of values
+    dit_weights *weights;
+    dit_weight_read *reads; // uses of mapped weights that are let go after them, in the order of steps
+    int read_count;
+    dit_read_ahead *ahead; // reads them; NULL when there are none
+    void *memory;          // the arena of values
     bool timed;
     double *seconds; // [DIT_OPS] when timed
 };
@@ -91,6 +110,12 @@ void dit_plan_fuse(dit_plan *plan);
 dit_status dit_plan_lay_out(dit_plan *plan, dit_error *error);
 // Lifetimes, in-place, offsets; sets the size of the arena.
 dit_status dit_plan_place(dit_plan *plan, dit_error *error);
+
+// Decides which weights stay in memory under the plan's bound, and sets the figures; asks before anything is allocated.
+dit_status dit_plan_choose_weights(dit_plan *plan, dit_error *error);
+// After binding: rearranges what stays and starts reading ahead what does not.
+dit_status dit_plan_hold_weights(dit_plan *plan, dit_error *error);
+void dit_plan_let_go_of_weights(dit_plan *plan);
 
 // Shared by the stages.
 int dit_plan_add_value(dit_plan *plan, plan_value value);    // 0 when memory is out

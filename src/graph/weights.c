@@ -13,8 +13,7 @@ struct dit_weights {
     dit_weight **entries;
     size_t capacity;
     int count;
-    dit_weights_release release;
-    void *release_context;
+    dit_weights_pager pager;
 };
 
 dit_initial dit_initial_xavier(int64_t fan_in, int64_t fan_out)
@@ -96,10 +95,27 @@ dit_weight *dit_weights_at(const dit_weights *weights, int i)
     return weights->entries[i];
 }
 
-void dit_weights_on_release(dit_weights *weights, dit_weights_release release, void *context)
+void dit_weights_set_pager(dit_weights *weights, const dit_weights_pager *pager)
 {
-    weights->release = release;
-    weights->release_context = context;
+    weights->pager = *pager;
+}
+
+bool dit_weights_is_mapped(const dit_weights *weights, const dit_weight *weight)
+{
+    return !weight->owned && weights->pager.is_mapped &&
+           weights->pager.is_mapped(weights->pager.context, &weight->array);
+}
+
+void dit_weights_release(const dit_weights *weights, const dit_weight *weight)
+{
+    if (!weight->owned && weights->pager.release)
+        weights->pager.release(weights->pager.context, &weight->array);
+}
+
+void dit_weights_prefetch(const dit_weights *weights, const dit_weight *weight)
+{
+    if (!weight->owned && weights->pager.prefetch)
+        weights->pager.prefetch(weights->pager.context, &weight->array);
 }
 
 void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *prepared, size_t bytes, const void *by)
@@ -108,8 +124,15 @@ void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *pr
     weight->prepared = prepared;
     weight->prepared_bytes = bytes;
     weight->prepared_by = by;
-    if (weights->release && !weight->owned)
-        weights->release(weights->release_context, weight);
+    dit_weights_release(weights, weight);
+}
+
+void dit_weights_drop_prepared(dit_weight *weight)
+{
+    free(weight->prepared);
+    weight->prepared = NULL;
+    weight->prepared_bytes = 0;
+    weight->prepared_by = NULL;
 }
 
 // Whether a name ends in one of a list, or begins with one of those that end in '*'.

@@ -25,6 +25,7 @@ typedef struct dit_weight {
     void *prepared;  // a kernel's own arrangement of it (kernel.h, prepare), made once, freed with the set
     size_t prepared_bytes;
     const void *prepared_by; // the kernel that made it
+    int prepared_users;      // plans that read it
 } dit_weight;
 
 typedef struct dit_weights dit_weights;
@@ -42,12 +43,23 @@ dit_weight *dit_weights_find(const dit_weights *weights, const char *name); // N
 int dit_weights_count(const dit_weights *weights);
 dit_weight *dit_weights_at(const dit_weights *weights, int i); // in the order of adding
 
-// `release` is called when a kernel's own arrangement has replaced a borrowed tensor, so that its owner may let the
-// pages go (they may be read again later).
-typedef void (*dit_weights_release)(void *context, const dit_weight *weight);
-void dit_weights_on_release(dit_weights *weights, dit_weights_release release, void *context);
+// How the owner of borrowed tensors, an open file, lets their memory come and go. Several threads may call these.
+typedef struct dit_weights_pager {
+    void *context;
+    bool (*is_mapped)(void *context, const dit_array *array); // its memory may go, and is read again when it is used
+    void (*release)(void *context, const dit_array *array);   // it is not needed for now
+    void (*prefetch)(void *context, const dit_array *array);  // it soon will be: reading ahead starts
+} dit_weights_pager;
+void dit_weights_set_pager(dit_weights *weights, const dit_weights_pager *pager);
+// False for tensors that are in memory to stay: for these the other two do nothing.
+bool dit_weights_is_mapped(const dit_weights *weights, const dit_weight *weight);
+void dit_weights_release(const dit_weights *weights, const dit_weight *weight);
+void dit_weights_prefetch(const dit_weights *weights, const dit_weight *weight);
+
 // Hands `prepared` (malloc'd) over to a weight and releases the original.
 void dit_weights_set_prepared(dit_weights *weights, dit_weight *weight, void *prepared, size_t bytes, const void *by);
+// Frees an arrangement that no plan reads.
+void dit_weights_drop_prepared(dit_weight *weight);
 
 // Fails, naming the first three, when tensors of the set were declared by no graph, those excepted whose name ends in
 // one of `ignored` (a NULL-ended list, or NULL) or begins with one of it that ends in '*' ("visual.*").

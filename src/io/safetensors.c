@@ -277,18 +277,27 @@ dit_status dit_safetensors_get(dit_safetensors *set, const char *name, dit_array
     return dit_safetensors_array(set, (size_t)index, array, error);
 }
 
-// Advises on the pages that hold an array, when it lies in a map.
-static void advise(const dit_safetensors *set, const dit_array *array, int advice)
+// The pages of a mapped file that hold an array, as an address and a length; false for an array in memory.
+static bool pages_of(const dit_safetensors *set, const dit_array *array, uintptr_t *first, size_t *bytes)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)array->data;
     for (size_t i = 0; i < set->file_count; i++) {
         uintptr_t map = (uintptr_t)set->files[i].map, end = map + set->files[i].map_size;
         if (!map || start < map || start >= end)
             continue;
-        uintptr_t first = start & ~(page - 1), last = start + dit_array_bytes(array);
-        madvise((void *)first, (last < end ? last : end) - first, advice);
-        return;
+        uintptr_t last = start + dit_array_bytes(array);
+        *first = start & ~(page - 1);
+        *bytes = (last < end ? last : end) - *first;
+        return true;
     }
+    return false;
+}
+
+bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *array)
+{
+    uintptr_t first;
+    size_t bytes;
+    return pages_of(set, array, &first, &bytes);
 }
 
 bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *array)
@@ -303,12 +312,23 @@ bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *arra
 
 void dit_safetensors_release(const dit_safetensors *set, const dit_array *array)
 {
-    advise(set, array, MADV_DONTNEED);
+    uintptr_t first;
+    size_t bytes;
+    if (pages_of(set, array, &first, &bytes))
+        madvise((void *)first, bytes, MADV_DONTNEED);
 }
 
 void dit_safetensors_prefetch(const dit_safetensors *set, const dit_array *array)
 {
-    advise(set, array, MADV_WILLNEED);
+    // Of one piece of advice Linux reads no more than the device's largest transfer or the read-ahead window, whichever
+    // is larger; the window is 128 KiB unless someone set it.
+    enum { PIECE = 128 << 10 };
+    uintptr_t first;
+    size_t bytes;
+    if (!pages_of(set, array, &first, &bytes))
+        return;
+    for (size_t at = 0; at < bytes; at += PIECE)
+        madvise((void *)(first + at), bytes - at < PIECE ? bytes - at : PIECE, MADV_WILLNEED);
 }
 
 const char *dit_safetensors_metadata(const dit_safetensors *set, const char *key)

@@ -8,9 +8,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void release_pages(void *context, const dit_weight *weight)
+static bool is_mapped(void *context, const dit_array *array)
 {
-    dit_tensor_file_release(context, &weight->array);
+    return dit_tensor_file_is_mapped(context, array);
+}
+
+static void release_pages(void *context, const dit_array *array)
+{
+    dit_tensor_file_release(context, array);
+}
+
+static void prefetch_pages(void *context, const dit_array *array)
+{
+    dit_tensor_file_prefetch(context, array);
 }
 
 static bool is_file(const char *path)
@@ -181,7 +191,7 @@ static dit_status open_weights(dit_component *c, const dit_original *original, d
     if ((original ? dit_original_weights(original, c->weights, error) : add_published(c, error)) ||
         round_weights(c, dtype, error))
         return error->status;
-    dit_weights_on_release(c->weights, release_pages, c->file);
+    dit_weights_set_pager(c->weights, &(dit_weights_pager){c->file, is_mapped, release_pages, prefetch_pages});
     return DIT_OK;
 }
 

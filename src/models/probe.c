@@ -1,5 +1,6 @@
 // models/probe.c: arguments in, outputs or gradients out.
 #include "models/probe.h"
+#include "base/memory.h"
 #include "graph/ops.h"
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,8 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     dit_graph *g = dit_graph_new(p->component.weights);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
-    const dit_plan_options plan = {.no_fusion = o->no_fusion, .frozen = !o->gradient};
+    const dit_plan_options plan = {
+        .no_fusion = o->no_fusion, .frozen = !o->gradient, .memory = dit_memory_left(o->memory)};
     if (!describe(p, g, o, error)) {
         if (dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error))
             dit_error_locate(error, dit_tensor_file_path(p->component.file));

@@ -1,4 +1,5 @@
 // pipelines/open.c: folders as models.
+#include "base/memory.h"
 #include "pipelines/pipeline.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,16 @@ dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
         *model = NULL;
     }
     return e->status;
+}
+
+void dit_model_set_memory(dit_model *m, size_t bytes)
+{
+    m->memory = bytes;
+}
+
+size_t dit_peak_memory(void)
+{
+    return dit_memory_peak();
 }
 
 void dit_model_close(dit_model *m)

@@ -131,6 +131,7 @@ struct dit_model {
         dit_tokenizer *tokenizer;
     } tokenizers[DIT_MOST_TOKENIZERS];
     bool keep_parts;               // what is done stays open for the next picture
+    size_t memory;                 // bytes that the process may hold; 0: no bound. dit_memory_left says what is left
     bool predicts_sample;          // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
