@@ -170,13 +170,14 @@ static bool bind_parameter(dit_graph *g, const char *full, dit_shape shape, dit_
                  dit_shape_text(&weight->array.shape, found), dit_shape_text(&shape, needed));
         return false;
     }
-    if (!dit_dtype_is_float(weight->array.dtype) || weight->array.dtype == DIT_F64) {
-        dit_fail(&g->error, DIT_UNSUPPORTED, "%s: the file stores %s; a weight is f32, f16 or bf16", full,
+    bool quantized = dit_dtype_is_quantized(weight->array.dtype);
+    if ((!dit_dtype_is_float(weight->array.dtype) && !quantized) || weight->array.dtype == DIT_F64) {
+        dit_fail(&g->error, DIT_UNSUPPORTED, "%s: the file stores %s; a weight is f32, f16, bf16 or quantised", full,
                  dit_dtype_name(weight->array.dtype));
         return false;
     }
     weight->used = true;
-    *dtype = weight->array.dtype;
+    *dtype = quantized ? DIT_F32 : weight->array.dtype; // what it decodes to; only plans know how it is stored
     return true;
 }
 

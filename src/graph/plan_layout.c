@@ -117,6 +117,8 @@ static bool accepts_layout(dit_layout layout, const plan_value *v)
 static bool is_foreign_float(const dit_kernel *kernel, dit_dtype dtype, int input)
 {
     unsigned native = kernel->native_floats | 1u << DIT_F32 | (input == 1 ? kernel->native_weight : 0);
+    if (dit_dtype_is_quantized(dtype)) // nobody moves bytes of blocks
+        return !(native >> dtype & 1);
     return dit_dtype_is_float(dtype) && !kernel->any_dtype && !(native >> dtype & 1);
 }
 
@@ -172,6 +174,9 @@ static bool add_workspace(struct layout *l, plan_step *step)
 static bool lay_out_view(struct layout *l, plan_step *step)
 {
     const dit_op *op = dit_op_of(step->op);
+    if (dit_dtype_is_quantized(l->plan->values[step->in[0]].dtype) && // strides count elements, not blocks
+        !(step->in[0] = converted(l, step->in[0], true, step->scope)))
+        return false;
     for (int attempt = 0; attempt < 2; attempt++) {
         const plan_value in = l->plan->values[step->in[0]];
         plan_value *out = &l->plan->values[step->out];

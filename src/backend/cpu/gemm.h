@@ -17,8 +17,8 @@ struct dit_gemm {
     int64_t m, n, k;
     const float *a; // (m, k)
     int64_t a_row, a_k;
-    dit_dtype b_dtype;    // DIT_F32, DIT_F16, DIT_BF16: widened where it is loaded
-    const void *b;        // (k, n)
+    dit_dtype b_dtype;    // DIT_F32, DIT_F16, DIT_BF16: widened where it is loaded; or quantised, decoded into panels
+    const void *b;        // (k, n); when quantised, one of its strides is 1 and the other the length of a stored row
     int64_t b_row, b_col; // from one k to the next, from one n to the next
     const void *b_panels; // b as dit_gemm_prepare arranged it; b is not looked at then
     dit_gemm_pack pack;   // makes the panels

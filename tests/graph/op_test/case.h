@@ -21,13 +21,14 @@ enum { OP_MAX_INPUTS = 8 };
 typedef enum op_values {
     OP_NOT_GIVEN, // the op takes no more inputs
     OP_ABSENT,
-    OP_FLOATS, // uniform in [low, high]; f32, f16 and bf16 in turn
-    OP_WEIGHT, // the same, and also bf16 and f16 while OP_FLOATS are f32
-    OP_FIXED,  // uniform in [low, high], always f32, no gradient is asked for (tables, float masks)
-    OP_ANY,    // every dtype in turn; uniform in [low, high]
-    OP_APART,  // as OP_FLOATS, but shuffled odd multiples of 1/8: no two are equal, none is a multiple of 1/4
-    OP_GRID,   // as OP_FLOATS, but multiples of 1/4 within 2: never near an OP_APART value
-    OP_I32,    // integers in low ..= high
+    OP_FLOATS,    // uniform in [low, high]; f32, f16 and bf16 in turn
+    OP_WEIGHT,    // the same, and also bf16 and f16 while OP_FLOATS are f32
+    OP_QUANTIZED, // blocks of every quantised dtype in turn, OP_FLOATS then being f32; rows of multiples of 256
+    OP_FIXED,     // uniform in [low, high], always f32, no gradient is asked for (tables, float masks)
+    OP_ANY,       // every dtype in turn; uniform in [low, high]
+    OP_APART,     // as OP_FLOATS, but shuffled odd multiples of 1/8: no two are equal, none is a multiple of 1/4
+    OP_GRID,      // as OP_FLOATS, but multiples of 1/4 within 2: never near an OP_APART value
+    OP_I32,       // integers in low ..= high
     OP_I64,
     OP_BOOL, // true with probability `high`
 } op_values;
@@ -54,6 +55,10 @@ typedef struct op_input {
 #define WEIGHT(...)                                                                                                    \
     {                                                                                                                  \
         OP_WEIGHT, OP_SHAPE(__VA_ARGS__), -1, 1                                                                        \
+    }
+#define QUANTIZED(...)                                                                                                 \
+    {                                                                                                                  \
+        OP_QUANTIZED, OP_SHAPE(__VA_ARGS__), -1, 1                                                                     \
     }
 #define FIXED(low, high, ...)                                                                                          \
     {                                                                                                                  \

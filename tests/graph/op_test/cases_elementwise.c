@@ -93,6 +93,7 @@ static const op_case cases[] = {
     CASE(cast, INPUTS(ANY(5, 7)), .dtype = DIT_U8),
     CASE(cast, INPUTS(ANY(5, 7)), .dtype = DIT_BOOL),
     CASE(cast, INPUTS(ANY(130, 259)), .dtype = DIT_BF16),
+    CASE(cast, INPUTS(QUANTIZED(3, 70, 256)), .dtype = DIT_F32), // as a plan does for kernels that do not decode
     PERF(cast, INPUTS(FLOATS(2048, 4608)), .dtype = DIT_BF16),
     PERF(cast, INPUTS(FLOATS(2048, 4608)), .dtype = DIT_F16),
     CASE(copy, INPUTS(ANY(2, 3, 4))),

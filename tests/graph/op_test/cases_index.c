@@ -6,6 +6,7 @@ static const op_case cases[] = {
     CASE(embedding, INPUTS(ANY(4, 1), I32(-3, 9, 11))),
     CASE(embedding, INPUTS(ANY(1, 6), I64(0, 0))),
     CASE(embedding, INPUTS(ANY(100, 130), I64(-2, 103, 300))),
+    CASE(embedding, INPUTS(QUANTIZED(6, 512), I64(-1, 7, 3, 4))),
     CASE_WITH((.same_bits = true), scatter_add, INPUTS(FLOATS(2, 7, 3), I64(0, 4, 2, 7)), .count = 5),
     CASE_WITH((.same_bits = true), scatter_add, INPUTS(FLOATS(11, 1), I32(-3, 9, 11)), .count = 4),
     CASE_WITH((.same_bits = true), scatter_add, INPUTS(FLOATS(6), I64(0, 0)), .count = 2),

@@ -49,6 +49,26 @@ static const op_case cases[] = {
     CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(2, 50, 40), FLOATS(2, 40, 70))),
     CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(100, 600), FLOATS(600, 200))),
 
+    // Quantised weights: decoded panel by panel, for few rows column by column, over several passes along k, and as the
+    // rows of B, which the gradient with respect to x is made of.
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(1, 256), QUANTIZED(3, 256))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(7, 512), QUANTIZED(37, 512), FIXED(-1, 1, 37))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(16, 2304), QUANTIZED(6, 2304), FIXED(-1, 1, 6))),
+    CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(2, 19, 256), QUANTIZED(70, 256), FIXED(-1, 1, 70))),
+    CASE_WITH((.forward_only = true, LONG_SUMS), linear, INPUTS(FLOATS(33, 3584), QUANTIZED(65, 3584))),
+    CASE_WITH((.forward_only = true, LONG_SUMS), linear,
+              INPUTS(FLOATS(3, 40, 256), QUANTIZED(99, 256), FIXED(-1, 1, 99), FIXED(-2, 2, 3, 1, 99),
+                     FIXED(-2, 2, 3, 40, 99)),
+              .activation = DIT_GELU_TANH),
+    CASE_WITH((LONG_SUMS), matmul, INPUTS(FLOATS(5, 7), QUANTIZED(7, 256))),
+    CASE_WITH((.forward_only = true, LONG_SUMS), matmul, INPUTS(FLOATS(40, 1700), QUANTIZED(1700, 768))),
+
+    PERF(linear, INPUTS(FLOATS(512, 4096), WEIGHT(4096, 4096))),
+    PERF(linear, INPUTS(FLOATS(512, 4096), QUANTIZED(4096, 4096))),
+    PERF(linear, INPUTS(FLOATS(2048, 3072), WEIGHT(12288, 3072))),
+    PERF(linear, INPUTS(FLOATS(2048, 3072), QUANTIZED(12288, 3072))),
+    PERF(linear, INPUTS(FLOATS(1, 4096), WEIGHT(4096, 4096))),
+    PERF(linear, INPUTS(FLOATS(1, 4096), QUANTIZED(4096, 4096))),
     PERF(linear, INPUTS(FLOATS(512, 1152), WEIGHT(4608, 1152), WEIGHT(4608)), .activation = DIT_GELU_TANH),
     PERF(linear, INPUTS(FLOATS(512, 4608), WEIGHT(1152, 4608), WEIGHT(1152))),
     PERF(linear, INPUTS(FLOATS(2, 1152), WEIGHT(6912, 1152), WEIGHT(6912))),

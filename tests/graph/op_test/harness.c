@@ -1,5 +1,6 @@
 // tests/graph/op_test/harness.c: inputs, layouts, references, and what a result may differ by.
 #include "graph/op_test/harness.h"
+#include "base/cast.h"
 #include "base/random.h"
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,10 @@ bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
     bool has[OP_BOOL + 1] = {false};
     for (int k = 0; k < OP_MAX_INPUTS; k++)
         has[c->in[k].values] = true;
+    if (has[OP_QUANTIZED]) {
+        *sweep = (op_sweep){DIT_F32, (dit_dtype)(DIT_F8_E4M3 + i), DIT_F32};
+        return i < DIT_DTYPES - DIT_F8_E4M3;
+    }
     int steps = has[OP_ANY] ? 7 : has[OP_WEIGHT] ? 5 : has[OP_FLOATS] || has[OP_APART] || has[OP_GRID] ? 3 : 1;
     if (i >= steps)
         return false;
@@ -39,6 +44,7 @@ dit_dtype op_input_dtype(const op_input *in, op_sweep sweep)
     case OP_GRID:
         return sweep.floats;
     case OP_WEIGHT:
+    case OP_QUANTIZED:
         return sweep.weight;
     case OP_ANY:
         return sweep.any;
@@ -171,10 +177,60 @@ static void *lay_out(dit_view *v, op_layout layout, const double *x)
 
 static bool is_foreign(const dit_kernel *kernel, dit_dtype dtype, int input)
 {
+    if (kernel && dit_dtype_is_quantized(dtype))
+        return !((kernel->native_floats | (input == 1 ? kernel->native_weight : 0)) >> dtype & 1);
     if (!kernel || kernel->any_dtype || !dit_dtype_is_float(dtype))
         return false;
     unsigned native = kernel->native_floats | 1u << DIT_F32 | (input == 1 ? kernel->native_weight : 0);
     return !(native >> dtype & 1);
+}
+
+// Any bytes are blocks; those of a scale in f16, or of a number in f8, are given a tame exponent. Where scales lie:
+// base/block_format.h.
+static void fill_blocks(dit_dtype format, unsigned char *bytes, size_t count, uint64_t stream)
+{
+    static const int scales[DIT_DTYPES][2] = {
+        [DIT_Q8_0] = {1, 0},   [DIT_Q4_0] = {1, 0},   [DIT_Q4_1] = {1, 3}, [DIT_Q5_0] = {1, 0}, [DIT_Q5_1] = {1, 3},
+        [DIT_Q2_K] = {81, 83}, [DIT_Q3_K] = {109, 0}, [DIT_Q4_K] = {1, 3}, [DIT_Q5_K] = {1, 3}, [DIT_Q6_K] = {209, 0},
+    };
+    size_t size = dit_dtype_size(format);
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = (unsigned char)(dit_counter_uniform(3, stream, i) * 256);
+        for (int k = 0; k < 2; k++)
+            if (scales[format][k] && i % size == (size_t)scales[format][k])
+                bytes[i] = (unsigned char)((bytes[i] & 0x83) | 0x28);
+        if (!dit_dtype_is_block(format))
+            bytes[i] &= 0xbf;
+    }
+}
+
+// A stored weight: the rule sees what it decodes to, a kernel that decodes sees the blocks.
+static void make_quantized(op_run *run, int i, dit_dtype format)
+{
+    dit_view *declared = &run->in[0][i], *given = &run->in[1][i];
+    dit_array blocks = {format, run->c->in[i].shape, NULL};
+    int64_t count = dit_shape_count(&blocks.shape);
+    size_t bytes = dit_array_bytes(&blocks);
+    float *decoded = malloc((size_t)(count + 1) * sizeof *decoded);
+    run->exact_in[i] = malloc((size_t)(count + 1) * sizeof(double));
+    run->memory[i] = malloc(bytes + 1);
+    if (!decoded || !run->exact_in[i] || !run->memory[i])
+        abort();
+    fill_blocks(format, run->memory[i], bytes, (uint64_t)i + 1);
+    dit_cast_floats(DIT_F32, decoded, format, run->memory[i], count);
+    for (int64_t n = 0; n < count; n++)
+        run->exact_in[i][n] = (double)decoded[n];
+    *declared = (dit_view){.dtype = DIT_F32, .shape = blocks.shape};
+    dit_view_set_contiguous(declared);
+    *given = *declared;
+    if (is_foreign(run->kernel, format, i)) {
+        free(run->memory[i]);
+        run->memory[i] = decoded;
+    } else {
+        given->dtype = format;
+        free(decoded);
+    }
+    given->data = run->memory[i];
 }
 
 static void make_input(op_run *run, int i, op_sweep sweep, op_layout layout)
@@ -186,6 +242,10 @@ static void make_input(op_run *run, int i, op_sweep sweep, op_layout layout)
     *given = *declared;
     if (dit_is_absent(declared))
         return;
+    if (dit_dtype_is_quantized(declared->dtype)) {
+        make_quantized(run, i, declared->dtype);
+        return;
+    }
     int64_t count = dit_shape_count(&in->shape);
     double *x = run->exact_in[i] = malloc((size_t)(count + 1) * sizeof *x);
     if (!x)
@@ -274,7 +334,8 @@ char *op_run_text(const op_run *run, char text[600])
 {
     int n = snprintf(text, 600, "%s", run->op->name);
     for (int i = 0; i < run->declared.inputs; i++) {
-        const dit_view *v = &run->in[0][i];
+        bool quantized = dit_dtype_is_quantized(run->in[1][i].dtype) && !dit_is_absent(&run->in[1][i]);
+        const dit_view *v = &run->in[quantized][i];
         char shape[160];
         n += dit_is_absent(v) ? snprintf(text + n, 600 - (size_t)n, "%s none", i ? "," : "")
                               : snprintf(text + n, 600 - (size_t)n, "%s %s %s", i ? "," : "",
@@ -290,7 +351,10 @@ char *op_run_text(const op_run *run, char text[600])
 static double allowed(const op_run *run, int k, double exact, double scale)
 {
     dit_dtype dtype = run->out[0][k].dtype;
-    if (!run->kernel || run->kernel->any_dtype || !dit_dtype_is_float(dtype))
+    bool moves = run->kernel && run->kernel->any_dtype;
+    for (int i = 0; i < run->call.inputs; i++)
+        moves = moves && (dit_is_absent(&run->call.in[i]) || !dit_dtype_is_quantized(run->call.in[i].dtype));
+    if (!run->kernel || moves || !dit_dtype_is_float(dtype))
         return 0;
     double a = (double)(run->c->tolerance > 0 ? run->c->tolerance : OP_TOLERANCE) * scale;
     if (dtype == DIT_F16)

@@ -20,15 +20,18 @@ static int by_size(const void *a, const void *b)
 
 static double bytes_of(const dit_view *v)
 {
-    return dit_is_absent(v) ? 0 : (double)dit_shape_count(&v->shape) * (double)dit_dtype_size(v->dtype);
+    dit_array array = {v->dtype, v->shape, NULL};
+    return dit_is_absent(v) ? 0 : (double)dit_array_bytes(&array);
 }
 
-void op_measure(const op_case *c, dit_isa isa)
+// In one step of the case's sweep. Long runs are repeated less.
+static void measure(const op_case *c, op_sweep sweep, dit_isa isa)
 {
-    enum { ROUNDS = 25 };
+    enum { ROUNDS = 25, FEWEST = 5 };
+    const double patience = 2; // seconds
     const dit_kernel *kernel = dit_cpu_kernel_of(isa, c->op);
     op_run run;
-    if (!kernel || !op_run_make(&run, c, kernel, (op_sweep){DIT_F32, DIT_F32, DIT_F32}, OP_DENSE, false))
+    if (!kernel || !op_run_make(&run, c, kernel, sweep, OP_DENSE, false))
         return;
     size_t room = kernel->workspace ? kernel->workspace(&run.call) : 0;
     size_t prepared = kernel->prepared_size ? kernel->prepared_size(&run.call) : 0;
@@ -42,18 +45,20 @@ void op_measure(const op_case *c, dit_isa isa)
         run.call.prepared = arranged;
     }
     double seconds[ROUNDS], bytes = 0, flops = run.op->flops ? run.op->flops(&run.declared) : 0;
-    for (int i = -2; i < ROUNDS; i++) {
+    double begin = now();
+    int rounds = 0;
+    for (int i = -1; i < ROUNDS && (i < FEWEST || now() - begin < patience); i++) {
         double start = now();
         kernel->run(&run.call);
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[rounds++] = now() - start;
     }
-    qsort(seconds, ROUNDS, sizeof *seconds, by_size);
+    qsort(seconds, (size_t)rounds, sizeof *seconds, by_size);
     for (int i = 0; i < run.call.inputs; i++)
         bytes += bytes_of(i == 0 && c->sparse ? &run.call.out[0] : &run.call.in[i]);
     for (int k = 0; k < run.call.outputs; k++)
         bytes += bytes_of(&run.call.out[k]);
-    double median = seconds[ROUNDS / 2];
+    double median = seconds[rounds / 2];
     char text[600];
     printf("%-8s median %8.1f us, best %8.1f us, %6.2f GB/s", dit_isa_name(isa), 1e6 * median, 1e6 * seconds[0],
            1e-9 * bytes / seconds[0]);
@@ -63,4 +68,13 @@ void op_measure(const op_case *c, dit_isa isa)
     free(workspace);
     free(arranged);
     op_run_free(&run);
+}
+
+// Activations are f32; a weight is measured in every dtype that it may be stored in.
+void op_measure(const op_case *c, dit_isa isa)
+{
+    op_sweep sweep;
+    for (int i = 0; op_sweep_step(c, i, &sweep); i++)
+        if (sweep.floats == DIT_F32 && sweep.any == DIT_F32)
+            measure(c, sweep, isa);
 }

@@ -1,6 +1,8 @@
 // backend/cpu/kernels/cast.c: x in the dtype of y, every pair of dtypes, rules as in graph/ops/cast.c.
 //
-// f32, i32, i64, u8 and bool have a loop a pair. f16 and bf16 go through f32 in runs that fit into the first cache.
+// f32, i32, i64, u8 and bool have a loop a pair. f16 and bf16 go through f32 in runs that fit into the first cache. A
+// quantised weight, which a plan casts for kernels that do not decode, is decoded row by row into f32.
+#include "backend/cpu/decode.h"
 #include "backend/cpu/elementwise.h"
 #include "backend/cpu/half.h"
 
@@ -143,9 +145,25 @@ static void half_loop(const dit_row *row, const void *context)
     }
 }
 
+// x is dense: a weight as it is stored.
+static void decode(const dit_op_call *call)
+{
+    const dit_view *x = &call->in[0];
+    int64_t row = x->shape.rank ? x->shape.dim[x->shape.rank - 1] : 1;
+    int64_t count = dit_shape_count(&x->shape), rows = row ? count / row : 0, bytes = dit_row_bytes(x->dtype, row);
+    float *y = call->out[0].data;
+#pragma omp parallel for schedule(static) if (count >= DIT_PARALLEL_WORK)
+    for (int64_t i = 0; i < rows; i++)
+        dit_decode(x->dtype, (const char *)x->data + i * bytes, 0, row, y + i * row);
+}
+
 static void run(const dit_op_call *call)
 {
     dit_dtype from = call->in[0].dtype, to = call->out[0].dtype;
+    if (dit_dtype_is_quantized(from)) {
+        decode(call);
+        return;
+    }
     const dit_view *operand[] = {&call->out[0], &call->in[0]};
     dit_nest nest = dit_nest_of(&call->out[0].shape, operand, 2, true);
     if (dit_is_half(from) || dit_is_half(to))
@@ -157,6 +175,6 @@ static void run(const dit_op_call *call)
 DIT_KERNEL(cast) = {
     .run = run,
     .layout = DIT_ANY_STRIDES,
-    .native_floats = DIT_HALVES,
+    .native_floats = DIT_HALVES | DIT_QUANTIZED,
     .in_place = 1,
 };

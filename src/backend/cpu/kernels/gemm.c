@@ -7,6 +7,7 @@
 // thread. What else was tried: docs/speed.md.
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/decode.h"
 #include "backend/cpu/finish.h"
 #include <omp.h>
 
@@ -50,6 +51,19 @@ static bool across(const dit_gemm *g)
     return g->a_k != 1 && g->m > FEW_ROWS && !uses_dots(g);
 }
 
+// k is cut at multiples of what is stored together along it.
+static int64_t unit_of(const dit_gemm *g)
+{
+    return g->b_row == 1 && !g->pack ? dit_dtype_block(g->b_dtype) : 1;
+}
+
+// Where pass `pass` begins.
+static int64_t pass_start(const dit_gemm *g, int64_t passes, int64_t pass)
+{
+    int64_t unit = unit_of(g);
+    return pass == passes ? g->k : dit_part(g->k / unit, passes, pass) * unit;
+}
+
 static int64_t at_least_1(int64_t x)
 {
     return x > 1 ? x : 1;
@@ -87,7 +101,8 @@ struct sizes {
 
 static struct sizes sizes_of(const dit_gemm *g, const struct cut *cut)
 {
-    int64_t k = dit_divide_up(g->k, cut->passes), rows = dit_divide_up(g->m, cut->row_parts),
+    int64_t unit = unit_of(g), k = dit_divide_up(dit_divide_up(g->k, unit), cut->passes) * unit,
+            rows = dit_divide_up(g->m, cut->row_parts),
             columns = dit_divide_up(cut->panels, cut->panel_parts) * COLUMNS;
     struct sizes s = {0};
     if (uses_dots(g))
@@ -154,6 +169,18 @@ struct right {
     int64_t b_k, step;
 };
 
+// The same from a quantised B.
+static struct right decoded(const dit_gemm *g, int64_t n0, int64_t n1, int64_t k0, int64_t k, float *panels)
+{
+    if (g->b_row == 1)
+        for (int64_t n = n0; n < n1; n += COLUMNS)
+            dit_pack_decoded_columns(g->b_dtype, g->b, g->b_col, n, k0, k, (int)smaller(n1 - n, COLUMNS),
+                                     panels + (n - n0) * k);
+    else
+        dit_pack_decoded_rows(g->b_dtype, g->b, g->b_row, k0, k, n0, n1, panels, k * COLUMNS);
+    return (struct right){DIT_F32, panels, COLUMNS, k * COLUMNS};
+}
+
 // Columns n0 to n1 of rows k0 to k0 + k of B. `once`: they will meet a single tile of rows.
 static struct right right_of(const dit_gemm *g, int64_t n0, int64_t n1, int64_t k0, int64_t k, bool once, float *panels)
 {
@@ -161,6 +188,8 @@ static struct right right_of(const dit_gemm *g, int64_t n0, int64_t n1, int64_t 
     if (g->b_panels)
         return (struct right){g->b_dtype, (const char *)g->b_panels + (n0 * g->k + k0 * COLUMNS) * size, COLUMNS,
                               g->k * COLUMNS};
+    if (dit_dtype_is_quantized(g->b_dtype))
+        return decoded(g, n0, n1, k0, k, panels);
     const char *b = (const char *)g->b + (k0 * g->b_row + n0 * g->b_col) * size;
     if (once && !g->pack && g->b_col == 1 && (n1 - n0) % DIT_LANES == 0)
         return (struct right){g->b_dtype, b, g->b_row, COLUMNS};
@@ -240,7 +269,7 @@ static void multiply(const dit_gemm *g, const struct block *block, int64_t passe
     int64_t size = block->m1 - block->m0, tiles = dit_divide_up(size, ROWS);
     bool packs_a = across(g);
     for (int64_t pass = 0; pass < passes; pass++) {
-        int64_t k0 = dit_part(g->k, passes, pass), k = dit_part(g->k, passes, pass + 1) - k0;
+        int64_t k0 = pass_start(g, passes, pass), k = pass_start(g, passes, pass + 1) - k0;
         struct right right = right_of(g, block->n0, block->n1, k0, k, tiles == 1, block->b);
         int64_t step = right.step * (int64_t)dit_dtype_size(right.dtype);
         for (int64_t t = 0; t < tiles; t++) {
@@ -259,6 +288,28 @@ static void multiply(const dit_gemm *g, const struct block *block, int64_t passe
     }
 }
 
+// Dot products with columns n0.. of a quantised B: t (m, COLUMNS).
+static void decoded_dots(const dit_gemm *g, int64_t n0, int columns, float *t)
+{
+    enum { TOGETHER = 4, RUN = 2048 }; // columns whose runs are decoded together, and stay in the first cache
+    float b[TOGETHER * RUN], part[FEW_ROWS * COLUMNS];
+    int64_t row = dit_row_bytes(g->b_dtype, g->b_col);
+    for (int j = 0; j < columns; j += TOGETHER) {
+        int count = (int)smaller(columns - j, TOGETHER);
+        for (int64_t i = 0; i < g->m; i++)
+            memset(t + i * COLUMNS + j, 0, (size_t)count * sizeof *t);
+        for (int64_t p = 0; p < g->k; p += RUN) {
+            int64_t k = smaller(g->k - p, RUN);
+            for (int c = 0; c < count; c++)
+                dit_decode(g->b_dtype, (const char *)g->b + (n0 + j + c) * row, p, k, b + c * RUN);
+            dit_gemm_dots(DIT_F32, (int)g->m, count, k, g->a + p, g->a_row, b, RUN, part);
+            for (int64_t i = 0; i < g->m; i++)
+                for (int c = 0; c < count; c++)
+                    t[i * COLUMNS + j + c] += part[i * COLUMNS + c];
+        }
+    }
+}
+
 // The same for few rows and a weight as it is stored.
 static void multiply_dots(const dit_gemm *g, const struct block *block)
 {
@@ -266,7 +317,10 @@ static void multiply_dots(const dit_gemm *g, const struct block *block)
     for (int64_t n = block->n0; n < block->n1; n += COLUMNS) {
         int columns = (int)smaller(block->n1 - n, COLUMNS);
         const char *b = (const char *)g->b + n * g->b_col * (int64_t)dit_dtype_size(g->b_dtype);
-        dit_gemm_dots(g->b_dtype, (int)g->m, columns, g->k, g->a, g->a_row, b, g->b_col, t);
+        if (dit_dtype_is_quantized(g->b_dtype))
+            decoded_dots(g, n, columns, t);
+        else
+            dit_gemm_dots(g->b_dtype, (int)g->m, columns, g->k, g->a, g->a_row, b, g->b_col, t);
         finish(g, 0, (int)g->m, n, columns, t);
     }
 }

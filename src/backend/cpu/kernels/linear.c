@@ -1,4 +1,5 @@
 // backend/cpu/kernels/linear.c: y = residual + gate * activation(x weight^T + bias).
+#include "backend/cpu/decode.h"
 #include "backend/cpu/gemm.h"
 
 enum { X, WEIGHT, BIAS, GATE, RESIDUAL };
@@ -139,6 +140,8 @@ static size_t workspace(const dit_op_call *call)
 static size_t prepared_size(const dit_op_call *call)
 {
     struct plan plan = plan_of(call);
+    if (dit_dtype_is_quantized(plan.product.b_dtype)) // decoding costs little beside many rows, floats much memory
+        return 0;
     return plan.product.m * plan.count > FEW_ROWS ? dit_gemm_prepared_bytes(&plan.product) : 0;
 }
 
@@ -155,6 +158,6 @@ DIT_KERNEL(linear) = {
     .prepare = prepare,
     .layout = DIT_ROWS,
     .native_floats = 1u << DIT_F32,
-    .native_weight = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16,
+    .native_weight = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16 | DIT_QUANTIZED,
     .in_place = 1u << RESIDUAL,
 };

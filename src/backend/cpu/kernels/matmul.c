@@ -1,4 +1,5 @@
 // backend/cpu/kernels/matmul.c: y = a b over the last two axes; leading axes broadcast.
+#include "backend/cpu/decode.h"
 #include "backend/cpu/gemm.h"
 
 // A call as one product for each index of its outer axes.
@@ -104,5 +105,5 @@ DIT_KERNEL(matmul) = {
     .workspace = workspace,
     .layout = DIT_ANY_STRIDES,
     .native_floats = 1u << DIT_F32,
-    .native_weight = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16,
+    .native_weight = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16 | DIT_QUANTIZED,
 };

@@ -1,5 +1,6 @@
 // backend/cpu/kernels/pack.c: matrices rearranged into the panels that a tile walks along.
 #include "backend/cpu/pack.h"
+#include "backend/cpu/decode.h"
 #include "backend/cpu/vec.h"
 
 enum { COLUMNS = DIT_TILE_COLUMNS };
@@ -85,6 +86,41 @@ void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int
     for (int j = 0; j < COLUMNS; j++)
         for (int64_t p = 0; p < k; p++)
             to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
+}
+
+void dit_pack_decoded_columns(dit_dtype format, const void *matrix, int64_t row, int64_t r0, int64_t e0, int64_t k,
+                              int columns, float *panel)
+{
+    enum { RUN = 256 }; // of a row: every format's block divides it, and COLUMNS of them stay in the first cache
+    float decoded[COLUMNS * RUN] __attribute__((aligned(64)));
+    const char *rows = (const char *)matrix + r0 * dit_row_bytes(format, row);
+    for (int64_t p = 0; p < k; p += RUN) {
+        int64_t n = k - p < RUN ? k - p : RUN;
+        for (int j = 0; j < columns; j++)
+            dit_decode(format, rows + j * dit_row_bytes(format, row), e0 + p, n, decoded + j * RUN);
+        dit_pack_panel(DIT_F32, decoded, 1, RUN, n, columns, panel + p * COLUMNS);
+    }
+}
+
+void dit_pack_decoded_rows(dit_dtype format, const void *matrix, int64_t row, int64_t r0, int64_t k, int64_t e0,
+                           int64_t e1, float *panels, int64_t panel_step)
+{
+    enum { RUN = 512 };
+    float decoded[RUN];
+    int64_t block = dit_dtype_block(format);
+    for (int64_t p = 0; p < k; p++) {
+        const char *stored = (const char *)matrix + (r0 + p) * dit_row_bytes(format, row);
+        for (int64_t at = e0 / block * block; at < e1; at += RUN) {
+            int64_t n = row - at < RUN ? row - at : RUN, first = at < e0 ? e0 : at, end = at + n < e1 ? at + n : e1;
+            dit_decode(format, stored, at, end - at == n ? n : (end - at + block - 1) / block * block, decoded);
+            for (int64_t e = first; e < end; e += COLUMNS) {
+                int64_t columns = end - e < COLUMNS ? end - e : COLUMNS;
+                float *to = panels + (e - e0) / COLUMNS * panel_step + p * COLUMNS;
+                memcpy(to, decoded + (e - at), (size_t)columns * sizeof *to);
+                memset(to + columns, 0, (size_t)(COLUMNS - columns) * sizeof *to);
+            }
+        }
+    }
 }
 
 // A constant count of bytes becomes a few moves.
