@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TENSORS, PLAN, INPUTS, GRAD, METHOD, DTYPE, JSON };
+enum { TENSORS, PLAN, INPUTS, GRAD, METHOD, DTYPE, MEMORY, JSON };
 static const struct option options[] = {
     [TENSORS] = {"tensors", OPTION_FLAG, .help = "list every tensor with its type and shape"},
     [PLAN] = {"plan", OPTION_FLAG, .help = "instead print how the network of DIR runs on --inputs, step by step"},
@@ -17,6 +17,7 @@ static const struct option options[] = {
     [GRAD] = {"grad", OPTION_FLAG, .help = "forward and backward, as `dit grad` runs it, for --plan"},
     [METHOD] = PROBE_METHOD,
     [DTYPE] = PROBE_DTYPE,
+    [MEMORY] = PROBE_MEMORY,
     [JSON] = {"json", OPTION_FLAG, .help = "print everything as one JSON object"},
     {0},
 };
@@ -260,8 +261,10 @@ static void print_plan(const dit_plan *plan, bool as_json)
     dit_plan_figures f = dit_plan_figures_of(plan);
     if (as_json)
         printf("{\"nodes\":%d,\"steps\":%d,\"fused\":%d,\"folded\":%d,\"arena_bytes\":%zu,\"replaced_bytes\":%zu,"
-               "\"prepared_bytes\":%zu,\"flop\":%.0f}\n",
-               f.nodes, f.steps, f.fused, f.folded, f.arena_bytes, f.replaced_bytes, f.prepared_bytes, f.flops);
+               "\"prepared_bytes\":%zu,\"weight_bytes\":%zu,\"kept_bytes\":%zu,\"streamed_bytes\":%zu,"
+               "\"least_memory_bytes\":%zu,\"flop\":%.0f}\n",
+               f.nodes, f.steps, f.fused, f.folded, f.arena_bytes, f.replaced_bytes, f.prepared_bytes, f.weight_bytes,
+               f.kept_bytes, f.streamed_bytes, f.least_memory, f.flops);
     else
         dit_plan_print(plan, stdout);
 }
@@ -270,7 +273,12 @@ static dit_status show_plan(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
     const dit_probe_options options_of = {
-        .method = probe_method(&o[METHOD]), .dtype = probe_dtype(&o[DTYPE]), .gradient = o[GRAD].given};
+        .method = probe_method(&o[METHOD]),
+        .dtype = probe_dtype(&o[DTYPE]),
+        .gradient = o[GRAD].given,
+        .memory = (size_t)o[MEMORY].natural,
+        .figures_only = true,
+    };
     dit_probe probe = {0};
     if (!o[INPUTS].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--plan needs --inputs FILE: a plan is made for given shapes");
@@ -282,7 +290,7 @@ static dit_status show_plan(const struct call *call, dit_error *error)
 
 static dit_status check_plan_options(const struct option_value *o, dit_error *error)
 {
-    static const int only_with_plan[] = {INPUTS, GRAD, METHOD, DTYPE};
+    static const int only_with_plan[] = {INPUTS, GRAD, METHOD, DTYPE, MEMORY};
     for (size_t i = 0; !o[PLAN].given && i < sizeof only_with_plan / sizeof *only_with_plan; i++)
         if (o[only_with_plan[i]].given)
             return dit_fail(error, DIT_BAD_ARGUMENT, "--%s is of use with --plan only",

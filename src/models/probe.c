@@ -102,12 +102,14 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     dit_graph *g = dit_graph_new(p->component.weights);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
-    const dit_plan_options plan = {
-        .no_fusion = o->no_fusion, .frozen = !o->gradient, .memory = dit_memory_left(o->memory)};
+    const dit_plan_options plan = {.no_fusion = o->no_fusion,
+                                   .frozen = !o->gradient,
+                                   .memory = o->figures_only ? o->memory : dit_memory_left(o->memory),
+                                   .figures_only = o->figures_only};
     if (!describe(p, g, o, error)) {
         if (dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error))
             dit_error_locate(error, dit_tensor_file_path(p->component.file));
-        else if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error))
+        else if (!dit_plan_new(g, p->component.weights, &plan, &p->plan, error) && !o->figures_only)
             dit_component_fill(p->plan, p->inputs, error);
     }
     dit_graph_free(g);

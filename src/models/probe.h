@@ -9,8 +9,9 @@ typedef struct dit_probe_options {
     dit_dtype dtype;
     bool gradient; // of mean((first output - `target`)^2) for every parameter, instead of the outputs
     bool no_fusion;
-    size_t memory;    // bytes that the process may hold while it runs (graph/plan.h); 0: no bound
-    bool own_weights; // copies the weights, so that they may be changed between runs (with `gradient`)
+    bool figures_only; // plans without taking memory or reading weights; cannot run
+    size_t memory;     // bytes that the process may hold while it runs (graph/plan.h); 0: no bound
+    bool own_weights;  // copies the weights, so that they may be changed between runs (with `gradient`)
 } dit_probe_options;
 
 typedef struct dit_probe {
