@@ -300,16 +300,6 @@ bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *arra
     return pages_of(set, array, &first, &bytes);
 }
 
-bool dit_safetensors_is_mapped(const dit_safetensors *set, const dit_array *array)
-{
-    for (size_t i = 0; i < set->file_count; i++) {
-        uintptr_t map = (uintptr_t)set->files[i].map, start = (uintptr_t)array->data;
-        if (map && start >= map && start - map < set->files[i].map_size)
-            return true;
-    }
-    return false;
-}
-
 void dit_safetensors_release(const dit_safetensors *set, const dit_array *array)
 {
     uintptr_t first;

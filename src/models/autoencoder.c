@@ -3,6 +3,7 @@
 // The tiles of a row of tiles follow each other. Of what was made before, only the seams are kept: the right columns of
 // the tile on the left and the bottom rows of the tiles above, each after its own blending.
 #include "models/autoencoder.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "graph/ops.h"
 #include <stdlib.h>
@@ -132,7 +133,9 @@ static dit_status plan_for(struct work *w, const dit_shape *shape, dit_error *er
     if (fault->status)
         dit_fail(error, fault->status, "%s: %s", w->component->folder, fault->message);
     else
-        dit_plan_new(g, w->component->weights, &(dit_plan_options){.frozen = true}, &w->plan, error);
+        dit_plan_new(g, w->component->weights,
+                     &(dit_plan_options){.frozen = true, .memory = dit_memory_left(w->component->memory)}, &w->plan,
+                     error);
     dit_graph_free(g);
     w->plan_shape = *shape;
     return error->status;

@@ -1,5 +1,6 @@
 // models/call.c: one call of a network over arrays in memory.
 #include "models/call.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method met
         dit_output(g, name, result);
         dit_named_add(out, name, result);
     }
-    dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true}, plan, error);
+    dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true, .memory = dit_memory_left(c->memory)}, plan, error);
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status;

@@ -15,7 +15,8 @@ typedef struct dit_component {
     dit_weights *weights;
     dit_tensor_file *file; // what the weights borrow
     dit_json_file *json;
-    char *folder; // or file
+    char *folder;  // or file
+    size_t memory; // bytes that the process may hold while it runs, set by who opened it; 0: no bound
 } dit_component;
 
 // Opens PATH/config.json and the weights beside it; or the file PATH: safetensors, GGUF or by torch.save, whose

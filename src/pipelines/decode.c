@@ -1,4 +1,5 @@
 // pipelines/decode.c: latents to pictures, and pictures to latents.
+#include "base/memory.h"
 #include "media/image.h"
 #include "models/autoencoder.h"
 #include "pipelines/pipeline.h"
@@ -35,15 +36,27 @@ static dit_status unscale(const dit_autoencoder_facts *facts, const dit_array *l
     return DIT_OK;
 }
 
+// What an autoencoder's values may take beside its weights and `results` bytes; 0: no bound.
+static size_t memory_for(const dit_component *vae, int64_t results)
+{
+    size_t left = dit_memory_left(vae->memory), taken = (size_t)results;
+    for (int i = 0; i < dit_weights_count(vae->weights); i++)
+        taken += dit_array_bytes(&dit_weights_at(vae->weights, i)->array);
+    return !left ? 0 : left > taken ? left - taken : 1;
+}
+
 static dit_status decode(dit_model *m, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
                          dit_error *error)
 {
     dit_autoencoder_facts facts;
     const dit_component *vae;
     dit_array unscaled = {0};
-    const dit_autoencoder_options options = {.slice = true, .watch = watch};
-    if (!facts_of(m, &facts, &vae, error) && !unscale(&facts, latents, &unscaled, error))
+    dit_autoencoder_options options = {.slice = true, .watch = watch};
+    if (!facts_of(m, &facts, &vae, error) && !unscale(&facts, latents, &unscaled, error)) {
+        const dit_shape *s = &latents->shape; // three floats a pixel
+        options.memory = memory_for(vae, s->dim[0] * s->dim[2] * s->dim[3] * facts.ratio * facts.ratio * 12);
         dit_autoencoder_decode(vae, &unscaled, &options, pixels, error);
+    }
     free(unscaled.data);
     dit_model_part_done(m, "vae");
     return error->status;

@@ -1,4 +1,5 @@
 // pipelines/network.c: the transformer planned for a job: latents, time and conditions in, an answer out.
+#include "base/memory.h"
 #include "pipelines/pipeline.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,21 @@ static void describe(dit_model *m, dit_graph *g, const dit_job *job, const dit_a
     }
 }
 
+// Bytes for the plan of `g`, and with `more` for another one like it, which shares the weights that stay.
+static size_t memory_for(const dit_component *c, dit_graph *g, bool more, dit_error *error)
+{
+    size_t left = dit_memory_left(c->memory);
+    dit_plan *plan = NULL;
+    if (!left || !more ||
+        dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true, .figures_only = true}, &plan, error))
+        return left;
+    size_t other = dit_plan_figures_of(plan).least_memory;
+    dit_plan_free(plan);
+    return left > other ? left - other : 1;
+}
+
 static dit_status plan_network(dit_model *m, dit_network *n, const dit_job *job, const dit_arrays *conditions,
-                               dit_error *error)
+                               bool more, dit_error *error)
 {
     char signature[sizeof n->signature];
     const dit_component *c = &m->parts[0].component;
@@ -61,7 +75,9 @@ static dit_status plan_network(dit_model *m, dit_network *n, const dit_job *job,
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
     describe(m, g, job, conditions);
-    dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true}, &n->plan, error);
+    const dit_plan_options options = {.frozen = true, .memory = memory_for(c, g, more, error)};
+    if (!error->status)
+        dit_plan_new(g, c->weights, &options, &n->plan, error);
     dit_graph_free(g);
     if (!error->status)
         dit_weights_check_all_used(c->weights, c->class->buffers, error);
@@ -74,7 +90,8 @@ dit_status dit_plan_networks(dit_model *m, const dit_job *job, dit_conditions co
 {
     if (!dit_model_part(m, m->parts[0].kind->name, error))
         return error->status;
-    for (int i = 0; i < (job->guided && job->apart ? 2 : 1) && !error->status; i++)
-        plan_network(m, &m->network[i], job, &conditions[i], error);
+    const int count = job->guided && job->apart ? 2 : 1;
+    for (int i = 0; i < count && !error->status; i++)
+        plan_network(m, &m->network[i], job, &conditions[i], i + 1 < count, error);
     return error->status;
 }

@@ -84,6 +84,8 @@ dit_status dit_model_open(const char *path, dit_model **model, dit_error *error)
 void dit_model_set_memory(dit_model *m, size_t bytes)
 {
     m->memory = bytes;
+    for (int i = 0; i < m->part_count; i++)
+        m->parts[i].component.memory = bytes;
 }
 
 size_t dit_peak_memory(void)

@@ -31,6 +31,7 @@ static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
     part->open = true; // even half opened it is to be closed
     if (dit_component_open(&part->component, path, DIT_F32, error))
         return error->status;
+    part->component.memory = m->memory;
     for (const char *const *class = part->kind->classes; *class; class ++)
         if (!strcmp(*class, part->component.class->name))
             return DIT_OK;
