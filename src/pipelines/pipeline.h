@@ -170,15 +170,21 @@ typedef struct dit_text_query {
     bool longest;              // rows are no longer than the longest text of the query
     bool mask;                 // the encoder is given attention_mask
     const char *const *wanted; // outputs of the encoder; NULL-ended
+    bool ends_as_padding;      // filled up with the token that ends a text instead
 } dit_text_query;
 // Adds the outputs wanted, one row a text, to `out`, with `input_ids` (count, length) i64 and `attention_mask`
 // (count, length) i64. The encoder is done afterwards.
 dit_status dit_encode_texts(dit_model *model, const dit_text_query *query, const dit_watch *watch, dit_arrays *out,
                             dit_error *error);
+// The length that the tokenizer's model takes, or `otherwise` where its files say none; at most `most`.
+int dit_model_text_length(dit_model *model, const char *tokenizer, int otherwise, int most, dit_error *error);
 // Row-wise helpers for families: rows of `from` (R, ...) repeated so that texts [prompt, negative] become the job's
 // rows: row 0 count times, then, when guided and not apart, row 1 count times. Adds it to `to` under `name`.
 dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_arrays *to, const char *name,
                                dit_error *error);
+// The features of two encoders side by side: a (count, A), b (count, B) -> (count, A + B). joined->data is the
+// caller's.
+dit_status dit_join_features(const dit_array *a, const dit_array *b, dit_array *joined, dit_error *error);
 // texts[0] the prompt, texts[1] the negative prompt ("" when none); returns how many the job needs: 2 when guided.
 int dit_job_texts(const dit_job *job, const char *texts[2]);
 

@@ -42,11 +42,14 @@ static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in
     dit_array *ids = dit_arrays_add(in, "input_ids", DIT_I64, DIT_SHAPE(q->count, q->length), error);
     dit_array *mask = dit_arrays_add(in, "attention_mask", DIT_I64, DIT_SHAPE(q->count, q->length), error);
     uint8_t *row = malloc((size_t)q->length);
+    int end = tokenizer ? dit_tokenizer_ask(tokenizer).eos_id : -1;
     if (!row)
         dit_fail(error, DIT_NO_MEMORY, "no memory for a prompt of %d tokens", q->length);
     for (int t = 0; t < q->count && !error->status; t++) {
-        if (dit_encode_padded(tokenizer, q->texts[t], (size_t)q->length, (int64_t *)ids->data + (int64_t)t * q->length,
-                              row, error))
+        int64_t *to = (int64_t *)ids->data + (int64_t)t * q->length;
+        if (q->ends_as_padding && end >= 0
+                ? dit_encode_padded_with(tokenizer, end, q->texts[t], (size_t)q->length, to, row, error)
+                : dit_encode_padded(tokenizer, q->texts[t], (size_t)q->length, to, row, error))
             dit_error_locate(error, t == 0 ? "--prompt" : "--negative-prompt");
         for (int i = 0; i < q->length; i++)
             ((int64_t *)mask->data)[(int64_t)t * q->length + i] = row[i];
@@ -85,4 +88,26 @@ dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_ar
     for (int64_t i = 0; made && i < job->rows; i++)
         memcpy((char *)made->data + (size_t)i * row, (const char *)from->data + (i < job->count ? 0 : row), row);
     return error->status;
+}
+
+int dit_model_text_length(dit_model *m, const char *name, int otherwise, int most, dit_error *error)
+{
+    const dit_tokenizer *tokenizer = dit_model_tokenizer(m, name, error);
+    size_t length = tokenizer ? dit_tokenizer_ask(tokenizer).most : 0;
+    if (!length)
+        length = (size_t)otherwise;
+    return length > (size_t)most ? most : (int)length;
+}
+
+dit_status dit_join_features(const dit_array *a, const dit_array *b, dit_array *joined, dit_error *error)
+{
+    int64_t count = a->shape.dim[0], A = a->shape.dim[1], B = b->shape.dim[1];
+    if (dit_array_alloc(joined, DIT_F32, DIT_SHAPE(count, A + B), error))
+        return error->status;
+    for (int64_t i = 0; i < count; i++) {
+        float *row = (float *)joined->data + i * (A + B);
+        memcpy(row, (const float *)a->data + i * A, (size_t)A * sizeof *row);
+        memcpy(row + A, (const float *)b->data + i * B, (size_t)B * sizeof *row);
+    }
+    return DIT_OK;
 }

@@ -6,8 +6,16 @@
 dit_status dit_encode_padded(const dit_tokenizer *tokenizer, const char *text, size_t length, int64_t *ids,
                              uint8_t *mask, dit_error *error)
 {
+    int pad = dit_tokenizer_ask(tokenizer).pad_id;
+    if (pad < 0)
+        pad = dit_tokenizer_find(tokenizer, "<pad>");
+    return dit_encode_padded_with(tokenizer, pad < 0 ? 0 : pad, text, length, ids, mask, error);
+}
+
+dit_status dit_encode_padded_with(const dit_tokenizer *tokenizer, int pad, const char *text, size_t length,
+                                  int64_t *ids, uint8_t *mask, dit_error *error)
+{
     dit_tokenizer_habits habits = dit_tokenizer_ask(tokenizer);
-    int pad = habits.pad_id >= 0 ? habits.pad_id : dit_tokenizer_find(tokenizer, "<pad>");
     int32_t *found = NULL;
     size_t count = 0;
     if (dit_tokenizer_encode(tokenizer, text, strlen(text), length, &found, &count, error))
@@ -15,7 +23,7 @@ dit_status dit_encode_padded(const dit_tokenizer *tokenizer, const char *text, s
     size_t start = habits.pad_left ? length - count : 0;
     for (size_t i = 0; i < length; i++) {
         bool is_text = i >= start && i - start < count;
-        ids[i] = is_text ? found[i - start] : pad < 0 ? 0 : pad;
+        ids[i] = is_text ? found[i - start] : pad;
         mask[i] = is_text;
     }
     free(found);

@@ -30,7 +30,7 @@ dit_status dit_tokenizer_open(dit_tokenizer **out, const char *path, dit_error *
         free(t);
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
     }
-    t->habits.pad_id = -1;
+    t->habits.pad_id = t->habits.eos_id = -1;
     if (read_path(t, path, &ours)) {
         dit_tokenizer_close(t);
         return dit_fail(error, ours.status, "%s", ours.message);

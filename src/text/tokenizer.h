@@ -21,6 +21,7 @@ typedef struct dit_tokenizer_habits {
     bool cut_left;  // a text that is too long loses its start ("truncation_side")
     bool pad_left;  // a text that is too short is filled up at its start ("padding_side")
     int32_t pad_id; // fills up; -1: the files name no token for it
+    int32_t eos_id; // ends a text ("eos_token"); -1: the files name none
 } dit_tokenizer_habits;
 
 // Opens a folder, or one file: tokenizer.json, spiece.model, vocab.txt, vocab.json or merges.txt (with the other beside

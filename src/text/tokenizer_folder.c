@@ -210,6 +210,9 @@ static dit_status read_habits(const struct dit_tokenizer_folder *f, const struct
     const char *pad = dit_folder_token(f, "pad_token", class ? class->tokens[DIT_CLASS_PAD] : "", error);
     if (*pad && !error->status)
         habits->pad_id = dit_tokenizer_find(f->tokenizer, pad);
+    const char *eos = dit_folder_token(f, "eos_token", class ? class->tokens[DIT_CLASS_EOS] : "", error);
+    if (*eos && !error->status)
+        habits->eos_id = dit_tokenizer_find(f->tokenizer, eos);
     if (class)
         habits->pad_left = class->pads_left;
     if (!f->config)
