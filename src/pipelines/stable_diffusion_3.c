@@ -3,7 +3,6 @@
 // Esser et al. 2024 (arXiv 2403.03206), section 4 and appendix B.2; defaults of diffusers.
 #include "models/stable_diffusion_3.h"
 #include "pipelines/pipeline.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_sd3_config *c = config_of(m);
     int pixels = dit_model_pixels_per_latent(m, error), size = c->sample_size * pixels;
-    dit_job_choose(m, job, 28, 7);
+    dit_job_choose(m, job, job->request->init_image ? 50 : 28, 7);
     job->channels = c->in_channels;
     if (error->status || dit_job_size(m, job, size, size, c->patch * pixels, error))
         return error->status;
@@ -34,9 +33,7 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 static dit_status encode_clip(dit_model *m, const char *const *names, const char *const *texts, int count,
                               const dit_watch *watch, dit_array *states, dit_array *pooled, dit_error *error)
 {
-    char state[32];
-    int layers = (int)dit_model_part_number(m, names[1], "num_hidden_layers", 12, error);
-    snprintf(state, sizeof state, "hidden_states.%d", layers - 1);
+    static const char *const state = "hidden_states.-2";
     const dit_text_query query = {.tokenizer = names[0],
                                   .encoder = names[1],
                                   .texts = texts,
@@ -140,6 +137,7 @@ static const dit_part_kind parts[] = {
 
 const dit_pipeline_class dit_pipeline_class_stable_diffusion_3 = {
     .name = "StableDiffusion3Pipeline",
+    .older_names = (const char *const[]){"StableDiffusion3Img2ImgPipeline", "StableDiffusion3InpaintPipeline", NULL},
     .parts = parts,
     .start = start,
     .encode = encode,
