@@ -116,7 +116,7 @@ static struct visibility visibility(dit_graph *g, const dit_decoder_config *c, c
     if (c->mean_of_shut) {
         if (v.causal)
             v.mask = dit_text_both(g, dit_text_causal(g, in->length, 0), v.mask);
-        v = (struct visibility){dit_text_bias(g, v.mask, DIT_NONE), false};
+        v = (struct visibility){dit_text_bias(g, v.mask, DIT_NONE, DIT_F32), false};
     }
     return v;
 }

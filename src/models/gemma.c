@@ -2,6 +2,7 @@
 // by the root of their width.
 #include "models/decoder.h"
 #include <math.h>
+#include <string.h>
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
@@ -19,7 +20,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
                               .unit_offset_norm = true,
                               .rope = {.theta = 10000}};
     dit_decoder_read(c, json, "hidden_act", error);
-    if (c->activation == DIT_TEXT_GELU_ERF) // "gelu" in the first published files, which meant the approximation
+    if (!strcmp(dit_json_text_or(json, "hidden_act", "", error), "gelu")) // in the first files: the approximation
         c->activation = DIT_TEXT_GELU_TANH;
     c->embedding_scale = sqrtf((float)c->width);
     c->qkv_bias = c->output_bias = dit_json_bool_or(json, "attention_bias", false, error);

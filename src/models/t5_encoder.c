@@ -48,10 +48,11 @@ static int32_t bucket(const struct config *c, int64_t distance)
 // Buckets of all pairs of tokens, (T, T) i32.
 static dit_tensor buckets(dit_graph *g, const struct config *c, int64_t T)
 {
-    double count = (double)T * (double)T;
+    double count = (double)T * (double)T,
+           bytes = count * (double)(2 * sizeof(int32_t) + (size_t)c->heads * sizeof(float));
     int32_t *pairs = NULL, *line = NULL; // line[d + T - 1]: of distance d
     dit_tensor t = DIT_NONE;
-    if (dit_memory_check(count * sizeof *pairs, "relative positions of the tokens", dit_graph_error(g)))
+    if (dit_memory_check(bytes, "relative positions of the tokens", dit_graph_error(g)))
         return t;
     pairs = malloc((size_t)count * sizeof *pairs);
     line = malloc((size_t)(2 * T - 1) * sizeof *line);
@@ -71,14 +72,15 @@ done:
 }
 
 // What is added to the scores of a layer, (1, H, T, T), or (B, H, T, T) where there is padding.
-static dit_tensor position_bias(dit_graph *g, const struct config *c, dit_tensor buckets, dit_tensor padding)
+static dit_tensor position_bias(dit_graph *g, const struct config *c, dit_tensor buckets, dit_tensor padding,
+                                dit_dtype dtype)
 {
     dit_tensor bias = nn_embedding(g, "relative_attention_bias", c->buckets, c->heads, buckets); // (T, T, H)
     int64_t T = dit_extent(g, bias, 0);
     bias = dit_reshape(g, dit_permute(g, bias, (int[]){2, 0, 1}), DIT_SHAPE(1, c->heads, T, T));
     if (dit_dtype_of(g, bias) != DIT_F32)
         bias = dit_cast(g, bias, DIT_F32);
-    return dit_text_bias(g, padding, bias);
+    return dit_text_bias(g, padding, bias, dtype);
 }
 
 // x: (B, T, C) -> (B, T, C). Where *bias is none it is made from this layer's table.
@@ -88,7 +90,7 @@ static dit_tensor attention(dit_graph *g, const struct config *c, dit_tensor x, 
     dit_tensor y = DIT_NONE;
     DIT_SCOPE (g, "SelfAttention") {
         if (dit_is_none(*bias))
-            *bias = position_bias(g, c, buckets, padding);
+            *bias = position_bias(g, c, buckets, padding, dit_dtype_of(g, x));
         dit_tensor q = dit_text_heads(g, "q", x, c->heads, c->head_width, false); // (B, T, H, D)
         dit_tensor k = dit_text_heads(g, "k", x, c->heads, c->head_width, false);
         dit_tensor v = dit_text_heads(g, "v", x, c->heads, c->head_width, false);

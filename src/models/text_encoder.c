@@ -219,10 +219,10 @@ dit_tensor dit_text_causal(dit_graph *g, int64_t length, int64_t window)
     return mask;
 }
 
-dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias)
+dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias, dit_dtype dtype)
 {
-    // Every score added to it is rounded away, as with the least float; but times log2(e) it is no infinity.
-    const float shut = -1e30f;
+    // For the least float; times log2(e) that would be an infinity.
+    const float shut = dtype == DIT_F16 ? -65504.0f : -1e30f;
     if (dit_is_none(mask))
         return bias;
     return dit_where(g, mask, dit_is_none(bias) ? dit_scalar(g, 0) : bias, dit_scalar(g, shut));

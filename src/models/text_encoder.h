@@ -69,9 +69,10 @@ dit_tensor dit_text_heads(dit_graph *g, const char *name, dit_tensor x, int64_t 
 dit_tensor dit_text_both(dit_graph *g, dit_tensor a, dit_tensor b);
 // (1, 1, T, T): keys that are no later than the query and, with `window` > 0, less than `window` tokens before it.
 dit_tensor dit_text_causal(dit_graph *g, int64_t length, int64_t window);
-// `bias` (f32, or none for zeros) where `mask` allows, far below every score elsewhere. A query that may attend to
-// nothing gets the mean of all values, as where the reference adds its least number to the scores.
-dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias);
+// `bias` (f32, or none for zeros) where `mask` allows, elsewhere the least number of `dtype`, as the reference adds it
+// to the scores. It is far below them and rounds them away, but for f16: a query that may attend to nothing gets the
+// mean of all values.
+dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias, dit_dtype dtype);
 
 // Adds last_hidden_state and hidden_states.0, ..., hidden_states.(count - 1).
 void dit_text_outputs(dit_graph *g, dit_named_tensors *out, dit_tensor last, const dit_tensor *states, int count);
