@@ -63,6 +63,8 @@ static const char *const tokenize_examples[] = {
     "the ids of one prompt",
     "dit tokenize tokenizer.json --max-length 77 < prompts.txt",
     "one list a line, cut to the length that a model takes",
+    "dit tokenize pixart/tokenizer < prompts.txt",
+    "the text encoder's own tokenizer, from its spiece.model",
     NULL,
 };
 
@@ -73,8 +75,11 @@ const struct command command_tokenize = {
     .min_operands = 1,
     .max_operands = 1,
     .options = tokenize_options,
-    .details = "Reads text from the standard input and prints one JSON list of ids for each line. DIR holds a\n"
-               "tokenizer.json, FILE is one (byte-level BPE).",
+    .details = "Reads text from the standard input and prints one JSON list of ids for each line, as transformers and\n"
+               "tokenizers give them: with the tokens that the model wants around a text, not filled up, and uncut\n"
+               "unless --max-length is given. Lines end at the line feed alone; broken UTF-8 is read as U+FFFD.\n"
+               "DIR holds a tokenizer.json, or spiece.model, tokenizer.model, vocab.json with merges.txt, or vocab.txt\n"
+               "with what tokenizer_config.json and special_tokens_map.json say; FILE is one of these.",
     .examples = tokenize_examples,
     .run = tokenize,
 };
