@@ -215,8 +215,9 @@ static const char *const buffers[] = {"encoder.embed_tokens.weight", "shared.wei
 
 const dit_model_class dit_model_class_t5_encoder = {
     .name = "T5EncoderModel",
-    .older_names = (const char *const[]){"T5ForConditionalGeneration", "T5Model", "T5WithLMHeadModel", NULL},
-    .model_types = (const char *const[]){"t5", NULL},
+    .older_names = (const char *const[]){"T5ForConditionalGeneration", "T5Model", "T5WithLMHeadModel",
+                                         "MT5EncoderModel", "MT5ForConditionalGeneration", NULL},
+    .model_types = (const char *const[]){"t5", "mt5", NULL},
     .config_bytes = sizeof(struct config),
     .configure = configure_t5,
     .method[DIT_FORWARD] = {arguments, describe},

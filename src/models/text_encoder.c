@@ -204,9 +204,11 @@ dit_tensor dit_text_both(dit_graph *g, dit_tensor a, dit_tensor b)
 
 dit_tensor dit_text_causal(dit_graph *g, int64_t length, int64_t window)
 {
-    double bytes = (double)length * (double)length;
+    double pairs = (double)length * (double)length;
     uint8_t *open = NULL;
-    if (!dit_memory_check(bytes, "a mask over the tokens", dit_graph_error(g)) && !(open = calloc((size_t)bytes, 1)))
+    // It is copied into the graph, and joined there with others and made floats.
+    if (!dit_memory_check(8 * pairs, "a mask over the tokens", dit_graph_error(g)) &&
+        !(open = calloc((size_t)pairs, 1)))
         dit_graph_fail(g, DIT_NO_MEMORY, "no memory for a mask over %lld tokens", (long long)length);
     if (!open)
         return DIT_NONE;

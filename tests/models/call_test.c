@@ -86,12 +86,48 @@ static void an_output_that_is_not_there_is_named(void **state)
     }
 }
 
+// Floating-point operations of the fixture's encoder when one output is wanted.
+static double flops_of(const char *wanted)
+{
+    dit_component component;
+    dit_safetensors *inputs;
+    dit_plan *plan;
+    dit_named_tensors out = {0};
+    dit_error error = {0};
+    dit_component_open(&component, FOLDER, DIT_F32, &error);
+    dit_safetensors_open(&inputs, FOLDER "/inputs.safetensors", &error);
+    assert_fine(error);
+    dit_graph *g = dit_graph_new(component.weights);
+    dit_component_describe(&component, g, DIT_FORWARD, inputs, (const char *const[]){"target", NULL}, DIT_F32, &out,
+                           &error);
+    dit_output(g, wanted, dit_named_find(&out, wanted));
+    dit_plan_new(g, component.weights, &(dit_plan_options){.frozen = true}, &plan, &error);
+    assert_fine(error);
+    double flops = dit_plan_figures_of(plan).flops;
+    dit_plan_free(plan);
+    dit_graph_free(g);
+    dit_safetensors_close(inputs);
+    dit_component_close(&component);
+    return flops;
+}
+
+static void what_is_not_wanted_is_not_computed(void **state)
+{
+    (void)state;
+    double first = flops_of("hidden_states.1"), both = flops_of("hidden_states.2");
+    assert_true(flops_of("hidden_states.0") == 0);
+    assert_true(first > 0);
+    assert_true(both == 2 * first);
+    assert_true(flops_of("last_hidden_state") == both);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_outputs_wanted_are_given),
         cmocka_unit_test(all_outputs_are_given_when_none_is_named),
         cmocka_unit_test(an_output_that_is_not_there_is_named),
+        cmocka_unit_test(what_is_not_wanted_is_not_computed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
