@@ -90,6 +90,10 @@ typedef struct dit_request {
     int width, height;           /* pixels; 0: the model's own */
     int steps;                   /* of the sampler; 0: the model's own */
     double guidance_scale;       /* 1: no guidance; negative: the model's own */
+    const char *guidance;        /* "cfg", "apg" or "cfg-zero"; NULL: the model's own */
+    double guidance_rescale;     /* share of rescaled answers, 0 to 1 */
+    double guidance_start;       /* guidance acts from this share of the steps, 0 to 1, */
+    double guidance_stop;        /* up to this one */
     uint64_t seed;               /* of the starting noise; the same seed draws the same pictures */
     int count;                   /* how many pictures, 1 or more */
     int preview_every;           /* steps between the previews that the watcher gets; 0: none */

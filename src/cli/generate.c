@@ -18,6 +18,10 @@ enum {
     CLASS,
     STEPS,
     GUIDANCE,
+    GUIDANCE_KIND,
+    GUIDANCE_RESCALE,
+    GUIDANCE_START,
+    GUIDANCE_STOP,
     SEED,
     WIDTH,
     HEIGHT,
@@ -45,6 +49,15 @@ static const struct option options[] = {
                .help = "sampler steps"},
     [GUIDANCE] = {"guidance-scale", OPTION_FLOAT, .value = "G", .min = 0, .max = 1000, .unset = "the model's own",
                   .help = "how closely to follow the prompt; 1: no guidance"},
+    [GUIDANCE_KIND] = {"guidance", OPTION_TEXT, .value = "KIND", .choices = "cfg|apg|cfg-zero",
+                       .unset = "the model's own",
+                       .help = "how guidance is done: classifier-free, adaptive projected, CFG-Zero*"},
+    [GUIDANCE_RESCALE] = {"guidance-rescale", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "0",
+                          .help = "share of answers brought back to the unguided contrast"},
+    [GUIDANCE_START] = {"guidance-start", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "0",
+                        .help = "guide from this share of the steps"},
+    [GUIDANCE_STOP] = {"guidance-stop", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "1",
+                       .help = "guide up to this share of the steps; what is not guided takes half the time"},
     [SEED] = {"seed", OPTION_UINT64, 's', .value = "S", .unset = "a new one each time",
               .help = "of the starting noise"},
     [WIDTH] = {"width", OPTION_INT, .value = "W", .min = 1, .max = 65535, .unset = "the model's own", .help = "pixels"},
@@ -237,6 +250,10 @@ static dit_request request_of(const struct option_value *o, const struct picture
     r.height = (int)o[HEIGHT].integer;
     r.steps = (int)o[STEPS].integer;
     r.guidance_scale = o[GUIDANCE].given ? o[GUIDANCE].number : -1;
+    r.guidance = o[GUIDANCE_KIND].text;
+    r.guidance_rescale = o[GUIDANCE_RESCALE].number;
+    r.guidance_start = o[GUIDANCE_START].number;
+    r.guidance_stop = o[GUIDANCE_STOP].number;
     r.seed = o[SEED].given ? o[SEED].natural : new_seed();
     r.count = (int)o[NUM].integer;
     r.preview_every = (int)o[PREVIEW].integer;

@@ -5,7 +5,7 @@
 
 dit_request dit_request_default(void)
 {
-    return (dit_request){.class_label = -1, .guidance_scale = -1, .count = 1, .strength = -1};
+    return (dit_request){.class_label = -1, .guidance_scale = -1, .count = 1, .strength = -1, .guidance_stop = 1};
 }
 
 static dit_status check_request(const dit_request *r, dit_error *error)
@@ -89,6 +89,25 @@ static dit_status complete_sizes(dit_model *m, dit_job *job, dit_error *error)
     return error->status;
 }
 
+static dit_status choose_guidance(const dit_model *m, dit_job *job, dit_error *error)
+{
+    const dit_request *r = job->request;
+    dit_guidance_kind kind = DIT_GUIDANCE_PLAIN;
+    if (r->guidance && !dit_guidance_kind_from_name(r->guidance, &kind))
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--guidance: %.40s is no kind of guidance; there are cfg, apg, cfg-zero", r->guidance);
+    if (m->class->guide && (r->guidance || r->guidance_rescale != 0))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--guidance: this model guides in a way of its own");
+    if (!(r->guidance_start >= 0 && r->guidance_start <= r->guidance_stop && r->guidance_stop <= 1))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--guidance-start: %g to %g is no part of 0 to 1", r->guidance_start,
+                        r->guidance_stop);
+    job->guidance = dit_guidance_of(kind, job->guidance_scale);
+    job->guidance.rescale = r->guidance_rescale;
+    job->guidance.start = r->guidance_start;
+    job->guidance.stop = r->guidance_stop;
+    return DIT_OK;
+}
+
 dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *job, dit_error *error)
 {
     *job = (dit_job){.request = request, .count = request->count};
@@ -97,7 +116,8 @@ dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *
         return dit_fail(error, DIT_BAD_ARGUMENT,
                         "--image: this model takes no pictures beside the prompt; "
                         "--init-image starts from one");
-    if (check_request(request, error) || model->class->start(model, job, error) || complete_sizes(model, job, error))
+    if (check_request(request, error) || model->class->start(model, job, error) || complete_sizes(model, job, error) ||
+        choose_guidance(model, job, error))
         return error->status;
     job->rows = job->guided && !job->apart ? 2 * (int64_t)job->count : job->count;
     return DIT_OK;

@@ -59,9 +59,12 @@ static size_t memory_for(const dit_component *c, dit_graph *g, bool more, dit_er
     return left > other ? left - other : 1;
 }
 
-static dit_status plan_network(dit_model *m, dit_network *n, const dit_job *job, const dit_arrays *conditions,
-                               bool more, dit_error *error)
+dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const dit_arrays *conditions, bool more,
+                            dit_error *error)
 {
+    dit_network *n = &m->network[which];
+    if (!dit_model_part(m, m->parts[0].kind->name, error))
+        return error->status;
     char signature[sizeof n->signature];
     const dit_component *c = &m->parts[0].component;
     sign(conditions, signature, sizeof signature);
@@ -84,14 +87,4 @@ static dit_status plan_network(dit_model *m, dit_network *n, const dit_job *job,
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status ? error->status : dit_arrays_fill(conditions, n->plan, error);
-}
-
-dit_status dit_plan_networks(dit_model *m, const dit_job *job, dit_conditions conditions, dit_error *error)
-{
-    if (!dit_model_part(m, m->parts[0].kind->name, error))
-        return error->status;
-    const int count = job->guided && job->apart ? 2 : 1;
-    for (int i = 0; i < count && !error->status; i++)
-        plan_network(m, &m->network[i], job, &conditions[i], i + 1 < count, error);
-    return error->status;
 }

@@ -45,6 +45,7 @@ typedef struct dit_job {
     bool guided, apart;
     int steps;
     double guidance_scale;
+    dit_guidance guidance;                 // the same, and what the request says beside the scale
     double strength;                       // of a start picture: the share of the steps that redraw it
     int64_t channels, height, width;       // of the latents
     int64_t picture_height, picture_width; // pixels that the decoder gives
@@ -136,7 +137,7 @@ struct dit_model {
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
     void *private;                 // the family's own
-    dit_network network[2];        // of all rows; of the unconditional half when it is apart
+    dit_network network[2];        // of all rows; of one half, when it is also computed alone
 };
 
 // Parts (pipelines/part.c)
@@ -223,9 +224,12 @@ void dit_job_end(dit_job *job);
 // the repository's. `path` is room for it.
 const char *dit_default_model(char *path, size_t size);
 
-// Plans the transformer for the job, or keeps the plan of the last one (pipelines/network.c): plan inputs `latents`
-// (rows, C, H, W), `time` (rows) and the conditions; output `answer` (rows, C', H, W).
-dit_status dit_plan_networks(dit_model *model, const dit_job *job, dit_conditions conditions, dit_error *error);
+// Plans the transformer as model->network[which] for the job, or keeps the plan of the last one
+// (pipelines/network.c), and fills in the conditions: plan inputs `latents` (rows, C, H, W), `time` (rows) and the
+// conditions; output `answer` (rows, C', H, W).
+// With `more` another plan like it comes next, for which a memory bound leaves room.
+dit_status dit_plan_network(dit_model *model, int which, const dit_job *job, const dit_arrays *conditions, bool more,
+                            dit_error *error);
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.
 dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch *watch, dit_array *state,

@@ -20,7 +20,8 @@ struct run {
     float *state;            // (count, channels, height, width)
     float *output;           // (count, channels, height, width): guided, and without a predicted variance
     float *noise;            // like state, or (rows, channels, height, width): see steps_network_input
-    float *answers;          // (2, count, answer): both halves when they are computed apart
+    float *answers;          // (count, answer): with the condition, when the halves are computed apart
+    float *average;          // (count, channels, height, width): see dit_guidance_combine
     int64_t noise_values;
     dit_image preview;
 };
@@ -39,7 +40,6 @@ static void velocity_from_sample(float *output, const float *state, float sigma,
 static void guide(struct run *r, float *with, float *without)
 {
     const dit_job *job = r->job;
-    const dit_guidance guidance = dit_guidance_of(job->guidance_scale);
     const int64_t inner = job->height * job->width;
     const dit_guide_call call = {.with = with,
                                  .without = without,
@@ -51,7 +51,7 @@ static void guide(struct run *r, float *with, float *without)
     if (r->model->class->guide)
         r->model->class->guide(r->model, job, &call);
     else if (without)
-        dit_guidance_combine(&guidance, without, with, &call.size, job->channels, with);
+        dit_guidance_combine(&job->guidance, call.call, without, with, &call.size, job->channels, r->average, with);
     for (int64_t b = 0; b < job->count; b++)
         memcpy(r->output + b * r->picture, with + b * r->answer, (size_t)r->picture * sizeof *with);
 }
@@ -61,13 +61,14 @@ static float *run_network(struct run *r, dit_plan *plan, const float *input, dit
 {
     const dit_job *job = r->job;
     const size_t half = (size_t)(job->count * r->picture);
+    const int64_t rows = dit_plan_output(plan, "answer").shape.dim[0];
     float *latents = dit_plan_input(plan, "latents").data, *time = dit_plan_input(plan, "time").data;
     double t = r->sampler->timesteps[r->sampler->next];
     if (r->model->class->time)
         t = r->model->class->time(r->model, job, t);
-    for (int64_t done = 0; done < job->rows; done += job->count)
+    for (int64_t done = 0; done < rows; done += job->count)
         memcpy(latents + done * r->picture, input, half * sizeof *latents);
-    for (int64_t i = 0; time && i < job->rows; i++)
+    for (int64_t i = 0; time && i < rows; i++)
         time[i] = (float)t;
     return dit_plan_run(plan, dit_watch_stops, (void *)r->watch, error) ? NULL : dit_plan_output(plan, "answer").data;
 }
@@ -76,16 +77,17 @@ static dit_status call_network(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
     const int64_t half = job->count * r->answer;
+    const bool guides = job->guided && dit_guidance_acts(&job->guidance, r->sampler->next, r->sampler->calls);
+    dit_plan *first = r->model->network[0].plan, *second = r->model->network[1].plan;
     dit_sampler_scale_input(r->sampler, r->state, r->output); // until the answer takes its place
     if (r->model->class->steps_network_input)
         memcpy(r->state, r->output, (size_t)(job->count * r->picture) * sizeof *r->state);
-    float *with = run_network(r, r->model->network[0].plan, r->output, error), *without = NULL;
-    if (with && job->guided && job->apart) {
+    float *with = run_network(r, job->guided && !job->apart && !guides ? second : first, r->output, error);
+    float *without = with && guides && !job->apart ? with + half : NULL;
+    if (with && guides && job->apart) {
         memcpy(r->answers, with, (size_t)half * sizeof *with);
-        without = run_network(r, r->model->network[1].plan, r->output, error);
+        without = run_network(r, second, r->output, error);
         with = r->answers;
-    } else if (with && job->guided) {
-        without = with + half;
     }
     if (error->status)
         return error->status;
@@ -169,6 +171,35 @@ static dit_status fill_state(struct run *r, dit_error *error)
     return DIT_OK;
 }
 
+// Guidance that does not act at every call leaves calls with the condition alone: they get a plan of their own.
+static dit_status plan_unguided(struct run *r, dit_generator generator, dit_error *error)
+{
+    dit_conditions conditions = {0};
+    dit_job alone = *r->job;
+    alone.guided = false;
+    alone.rows = alone.count;
+    if (!r->model->class->encode(r->model, &alone, &generator, conditions, r->watch, error))
+        dit_plan_network(r->model, 1, &alone, &conditions[0], true, error);
+    dit_arrays_free(&conditions[0]);
+    dit_arrays_free(&conditions[1]);
+    return error->status;
+}
+
+static dit_status plan_networks(struct run *r, dit_conditions conditions, dit_error *error)
+{
+    const dit_job *job = r->job;
+    const dit_generator generator = r->generator;
+    if (r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
+        return error->status;
+    if (job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1) &&
+        plan_unguided(r, generator, error))
+        return error->status;
+    const bool apart = job->guided && job->apart;
+    if (fill_state(r, error) || dit_plan_network(r->model, 0, job, &conditions[0], apart, error))
+        return error->status;
+    return apart ? dit_plan_network(r->model, 1, job, &conditions[1], false, error) : DIT_OK;
+}
+
 static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
 {
     const dit_job *job = r->job;
@@ -176,22 +207,22 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     const dit_shape shape = DIT_SHAPE(job->count, job->channels, job->height, job->width);
     r->picture = job->channels * job->height * job->width;
     dit_generator_seed(&r->generator, job->request->seed);
-    if (dit_array_alloc(state, DIT_F32, shape, error) || open_sampler(r, error) ||
-        r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
-        goto done;
+    if (dit_array_alloc(state, DIT_F32, shape, error) || open_sampler(r, error))
+        return error->status;
+    size_t values = (size_t)(job->count * r->picture);
     r->state = state->data;
-    r->output = malloc((size_t)(job->count * r->picture) * sizeof *r->output);
     r->noise_values = (r->model->class->steps_network_input ? job->rows : job->count) * r->picture;
+    r->output = malloc(values * sizeof *r->output);
     r->noise = malloc((size_t)r->noise_values * sizeof *r->noise);
-    if (!r->output || !r->noise)
-        dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
-    if (!error->status && !fill_state(r, error) && !dit_plan_networks(r->model, job, conditions, error)) {
+    r->average = calloc(values, sizeof *r->average);
+    if (!r->output || !r->noise || !r->average)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+    if (!plan_networks(r, conditions, error)) {
         dit_array answer = dit_plan_output(r->model->network[0].plan, "answer");
-        r->answer = dit_shape_count(&answer.shape) / job->rows;
-        if (job->guided && job->apart && !(r->answers = malloc((size_t)(job->count * r->answer) * sizeof *r->answers)))
+        r->answer = dit_shape_count(&answer.shape) / answer.shape.dim[0];
+        if (!(r->answers = malloc((size_t)(job->count * r->answer) * sizeof *r->answers)))
             dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
     }
-done:
     dit_arrays_free(&conditions[0]);
     dit_arrays_free(&conditions[1]);
     return error->status;
@@ -214,6 +245,7 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
     dit_sampler_free(r.sampler);
     dit_image_free(&r.preview);
     free(r.answers);
+    free(r.average);
     free(r.output);
     free(r.noise);
     if (error->status) {

@@ -4,15 +4,27 @@
 #include <math.h>
 #include <string.h>
 
-bool dit_guidance_acts(const dit_guidance *g, double time)
+static const char *const names[] = {
+    [DIT_GUIDANCE_PLAIN] = "cfg", [DIT_GUIDANCE_PROJECTED] = "apg", [DIT_GUIDANCE_ZERO_STAR] = "cfg-zero"};
+
+bool dit_guidance_kind_from_name(const char *name, dit_guidance_kind *kind)
 {
-    return g->scale != 1 && time >= g->low && time <= g->high;
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (!strcmp(names[i], name)) {
+            *kind = (dit_guidance_kind)i;
+            return true;
+        }
+    return false;
 }
 
-void dit_guidance_double(const float *x, int64_t n, float *both)
+dit_guidance dit_guidance_of(dit_guidance_kind kind, double scale)
 {
-    memmove(both, x, (size_t)n * sizeof *x);
-    memcpy(both + n, both, (size_t)n * sizeof *x);
+    return (dit_guidance){.kind = kind, .scale = scale, .stop = 1, .momentum = -0.5, .norm_limit = 15, .zero_calls = 1};
+}
+
+bool dit_guidance_acts(const dit_guidance *g, int call, int calls)
+{
+    return g->scale != 1 && call >= (int)(g->start * calls) && call < (int)(g->stop * calls);
 }
 
 // The standard deviation, with n - 1 in the denominator.
@@ -29,22 +41,74 @@ static double deviation(const float *x, int64_t n)
     return sqrt(squares / (double)(n - 1));
 }
 
-void dit_guidance_combine(const dit_guidance *g, const float *without, const float *with, const dit_sample_size *size,
-                          int64_t guided, float *out)
+static double dot(const float *a, const float *b, int64_t n)
 {
-    float scale = (float)g->scale, share = (float)g->rescale, kept = (float)(1 - g->rescale);
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static void combine_plain(const dit_guidance *g, const float *without, const float *with, int64_t n, float *out)
+{
+    float scale = (float)g->scale;
+    DIT_EACH(n)
+    for (int64_t i = 0; i < n; i++)
+        out[i] = without[i] + scale * (with[i] - without[i]);
+}
+
+// with + (scale - 1) * (d - (1 - parallel) * projection of d on with), d the running, bounded difference.
+static void combine_projected(const dit_guidance *g, const float *without, const float *with, int64_t n, float *average,
+                              float *out)
+{
+    float momentum = (float)g->momentum, scale = (float)(g->scale - 1);
+    double squares = 0, along = 0, own = dot(with, with, n);
+    for (int64_t i = 0; i < n; i++) {
+        float d = with[i] - without[i];
+        if (average)
+            d = average[i] = d + momentum * average[i];
+        squares += (double)d * (double)d;
+        along += (double)d * (double)with[i];
+    }
+    double bound = g->norm_limit > 0 && squares > 0 ? fmin(1, g->norm_limit / sqrt(squares)) : 1;
+    float less = own > 0 ? (float)((1 - g->parallel) * along / own) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        float d = average ? average[i] : with[i] - without[i];
+        out[i] = with[i] + scale * (float)bound * (d - less * with[i]);
+    }
+}
+
+// a * without + scale * (with - a * without), a the factor that brings `without` nearest to `with`.
+static void combine_zero_star(const dit_guidance *g, int call, const float *without, const float *with, int64_t n,
+                              float *out)
+{
+    if (call < g->zero_calls) {
+        memset(out, 0, (size_t)n * sizeof *out);
+        return;
+    }
+    float a = (float)(dot(with, without, n) / (dot(without, without, n) + 1e-8)), scale = (float)g->scale;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = a * without[i] + scale * (with[i] - a * without[i]);
+}
+
+void dit_guidance_combine(const dit_guidance *g, int call, const float *without, const float *with,
+                          const dit_sample_size *size, int64_t guided, float *average, float *out)
+{
+    float share = (float)g->rescale, kept = (float)(1 - g->rescale);
     int64_t row = size->channels * size->inner, n = guided * size->inner;
     for (int64_t b = 0; b < size->batch; b++, without += row, with += row, out += row) {
         double before = g->rescale != 0 ? deviation(with, n) : 0;
-        DIT_EACH(n)
-        for (int64_t i = 0; i < n; i++)
-            out[i] = without[i] + scale * (with[i] - without[i]);
-        if (g->rescale != 0) {
-            float back = (float)(before / deviation(out, n));
-            DIT_EACH(n)
-            for (int64_t i = 0; i < n; i++)
-                out[i] = share * (out[i] * back) + kept * out[i];
-        }
+        if (g->kind == DIT_GUIDANCE_PROJECTED)
+            combine_projected(g, without, with, n, average ? average + b * n : NULL, out);
+        else if (g->kind == DIT_GUIDANCE_ZERO_STAR)
+            combine_zero_star(g, call, without, with, n, out);
+        else
+            combine_plain(g, without, with, n, out);
+        double after = g->rescale != 0 ? deviation(out, n) : 0;
+        float back = after > 0 ? (float)(before / after) : 1;
+        for (int64_t i = 0; g->rescale != 0 && i < n; i++)
+            out[i] = share * (out[i] * back) + kept * out[i];
         if (out != with)
             memcpy(out + n, with + n, (size_t)(row - n) * sizeof *out);
     }

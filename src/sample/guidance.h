@@ -1,33 +1,44 @@
-// sample/guidance.h: classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): the network is called on a
-// batch whose one half has the condition and whose other half has not, and the difference of the answers is amplified.
+// sample/guidance.h: classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): the network answers with the
+// condition and without it, and the difference of the answers is amplified.
 #ifndef DIT_SAMPLE_GUIDANCE_H
 #define DIT_SAMPLE_GUIDANCE_H
 
 #include "sample/sampler.h"
 
+// How the difference of the answers is put to use.
+typedef enum dit_guidance_kind {
+    DIT_GUIDANCE_PLAIN,     // without + scale * (with - without)
+    DIT_GUIDANCE_PROJECTED, // adaptive projected guidance (Sadat et al. 2024, arXiv 2410.02416, algorithm 1): of the
+                            // averaged and bounded difference only what is orthogonal to `with`, and `parallel` of the
+                            // rest, is added (scale - 1) times
+    DIT_GUIDANCE_ZERO_STAR, // CFG-Zero* (Fan et al. 2025, arXiv 2503.18886, algorithm 1): `without` is scaled to fit
+                            // `with` best, and the first calls go nowhere
+} dit_guidance_kind;
+
 typedef struct dit_guidance {
-    double scale;   // guided = without + scale * (with - without); 1: no guidance
+    dit_guidance_kind kind;
+    double scale;   // 1: no guidance
     double rescale; // share of the rescaled answer (Lin et al. 2023, arXiv 2305.08891, section 3.4); 0: none
-    double low;  // guidance acts at times in [low, high] only (Kynkäänniemi et al. 2024, arXiv 2404.07724). A time is
-    double high; // the share of noise as the caller counts it: 1 at the start, 0 at the end
+    double start;   // guidance acts on calls in [start, stop) of all calls, both rounded down (Kynkäänniemi et al.
+    double stop;    // 2024, arXiv 2404.07724: neither the noisiest nor the cleanest states gain by it)
+    double parallel, momentum, norm_limit; // of DIT_GUIDANCE_PROJECTED; norm_limit 0: no bound
+    int zero_calls;                        // of DIT_GUIDANCE_ZERO_STAR
 } dit_guidance;
 
-// Guidance at every time, not rescaled.
-static inline dit_guidance dit_guidance_of(double scale)
-{
-    return (dit_guidance){scale, 0, 0, 1};
-}
+// Guidance of a kind as its paper recommends it, at every call, not rescaled.
+dit_guidance dit_guidance_of(dit_guidance_kind kind, double scale);
+// The kind by its name on the command line: "cfg", "apg", "cfg-zero"; false when there is none.
+bool dit_guidance_kind_from_name(const char *name, dit_guidance_kind *kind);
 
-// Whether there is guidance at that time; otherwise one call with the condition is all that is needed.
-bool dit_guidance_acts(const dit_guidance *g, double time);
+// Whether there is guidance at that call; otherwise one answer, with the condition, is all that is needed.
+bool dit_guidance_acts(const dit_guidance *g, int call, int calls);
 
-// The states for both halves: both[0..n) = both[n..2n) = x.
-void dit_guidance_double(const float *x, int64_t n, float *both);
-
-// Combines the two answers, each (batch, channels, inner). Only the first `guided` channels take part; the others, such
-// as a predicted variance, are those of the answer with the condition. `out` may be either answer. Rescaling brings the
-// standard deviation of each sample's guided channels back to that of the answer with the condition.
-void dit_guidance_combine(const dit_guidance *g, const float *without, const float *with, const dit_sample_size *size,
-                          int64_t guided, float *out);
+// Combines the two answers of call `call`, each (batch, channels, inner). Only the first `guided` channels take part;
+// the others, such as a predicted variance, are those of the answer with the condition. `out` may be either answer.
+// Rescaling brings the standard deviation of each sample's guided channels back to that of the answer with the
+// condition. `average` (batch, guided, inner), zero before the first call, is what projected guidance with momentum
+// keeps; it may be NULL otherwise.
+void dit_guidance_combine(const dit_guidance *g, int call, const float *without, const float *with,
+                          const dit_sample_size *size, int64_t guided, float *average, float *out);
 
 #endif

@@ -23,13 +23,13 @@ static void guided_channels_are_combined_and_others_kept(void **state)
     (void)state;
     float without[N], with[N], out[N];
     fill(without, with);
-    dit_guidance g = dit_guidance_of(4);
-    dit_guidance_combine(&g, without, with, &size, 2, out);
+    dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 4);
+    dit_guidance_combine(&g, 0, without, with, &size, 2, NULL, out);
     for (int i = 0; i < N; i++) {
         bool guided = i % (CHANNELS * INNER) < 2 * INNER;
         assert_true(out[i] == (guided ? without[i] + 4 * (with[i] - without[i]) : with[i]));
     }
-    dit_guidance_combine(&g, without, with, &size, 2, with);
+    dit_guidance_combine(&g, 0, without, with, &size, 2, NULL, with);
     assert_memory_equal(with, out, sizeof out);
 }
 
@@ -38,9 +38,9 @@ static void rescaling_restores_the_deviation_of_the_conditional_answer(void **st
     (void)state;
     float without[N], with[N], out[N];
     fill(without, with);
-    dit_guidance g = dit_guidance_of(7.5);
+    dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 7.5);
     g.rescale = 1;
-    dit_guidance_combine(&g, without, with, &size, CHANNELS, out);
+    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, out);
     for (int b = 0; b < BATCH; b++) {
         double mean[2] = {0}, square[2] = {0};
         for (int i = 0; i < N / BATCH; i++) {
@@ -53,9 +53,9 @@ static void rescaling_restores_the_deviation_of_the_conditional_answer(void **st
     }
     float plain[N], half[N];
     g.rescale = 0;
-    dit_guidance_combine(&g, without, with, &size, CHANNELS, plain);
+    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, plain);
     g.rescale = 0.25;
-    dit_guidance_combine(&g, without, with, &size, CHANNELS, half);
+    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, half);
     for (int i = 0; i < N; i++)
         assert_true(fabsf(half[i] - (0.25f * out[i] + 0.75f * plain[i])) < 1e-5f);
 }
@@ -63,21 +63,47 @@ static void rescaling_restores_the_deviation_of_the_conditional_answer(void **st
 static void guidance_acts_inside_its_interval_only(void **state)
 {
     (void)state;
-    dit_guidance g = dit_guidance_of(3), none = dit_guidance_of(1);
-    assert_true(dit_guidance_acts(&g, 0) && dit_guidance_acts(&g, 1));
-    assert_false(dit_guidance_acts(&none, 0.5));
-    g.low = 0.2, g.high = 0.6;
-    assert_true(dit_guidance_acts(&g, 0.2) && dit_guidance_acts(&g, 0.6));
-    assert_false(dit_guidance_acts(&g, 0.19) || dit_guidance_acts(&g, 0.61));
+    dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 3), none = dit_guidance_of(DIT_GUIDANCE_PLAIN, 1);
+    assert_true(dit_guidance_acts(&g, 0, 10) && dit_guidance_acts(&g, 9, 10));
+    assert_false(dit_guidance_acts(&none, 5, 10));
+    g.start = 0.25, g.stop = 0.65;
+    assert_true(dit_guidance_acts(&g, 2, 10) && dit_guidance_acts(&g, 5, 10));
+    assert_false(dit_guidance_acts(&g, 1, 10) || dit_guidance_acts(&g, 6, 10));
 }
 
-static void both_halves_get_the_same_state(void **state)
+// Made by diffusers 0.42, guiders (tools/fixtures/guidance.py): two calls on the answers of `fill`, all channels.
+static const struct {
+    const char *name;
+    double scale, parallel, momentum, norm_limit;
+    float first[4], second[4]; // elements 0, 7, 13 and 23 of the combined answers
+} published[] = {
+#include "../fixtures/guidance.inc"
+};
+
+static void other_kinds_are_those_of_diffusers(void **state)
 {
     (void)state;
-    float x[3] = {1, 2, 3}, both[6] = {0};
-    dit_guidance_double(x, 3, both);
-    assert_memory_equal(both, x, sizeof x);
-    assert_memory_equal(both + 3, x, sizeof x);
+    static const int places[4] = {0, 7, 13, 23};
+    for (size_t k = 0; k < sizeof published / sizeof *published; k++) {
+        dit_guidance_kind kind;
+        float without[N], with[N], out[N], average[N] = {0};
+        assert_true(dit_guidance_kind_from_name(published[k].name, &kind));
+        dit_guidance g = dit_guidance_of(kind, published[k].scale);
+        g.parallel = published[k].parallel, g.momentum = published[k].momentum;
+        g.norm_limit = published[k].norm_limit;
+        for (int call = 0; call < 2; call++) {
+            fill(without, with);
+            for (int i = 0; call && i < N; i++) // the second call's answers
+                without[i] *= without[i], with[i] += 0.5f;
+            dit_guidance_combine(&g, call, without, with, &size, CHANNELS, average, out);
+            for (int i = 0; i < 4; i++) {
+                float wanted = call ? published[k].second[i] : published[k].first[i];
+                if (fabsf(out[places[i]] - wanted) > 2e-5f * fmaxf(1, fabsf(wanted)))
+                    fail_msg("%s %zu, call %d, element %d: %g, expected %g", published[k].name, k, call, places[i],
+                             (double)out[places[i]], (double)wanted);
+            }
+        }
+    }
 }
 
 int main(void)
@@ -86,7 +112,7 @@ int main(void)
         cmocka_unit_test(guided_channels_are_combined_and_others_kept),
         cmocka_unit_test(rescaling_restores_the_deviation_of_the_conditional_answer),
         cmocka_unit_test(guidance_acts_inside_its_interval_only),
-        cmocka_unit_test(both_halves_get_the_same_state),
+        cmocka_unit_test(other_kinds_are_those_of_diffusers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
