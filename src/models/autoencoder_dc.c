@@ -421,7 +421,7 @@ static int read_stages(dit_json json, const char *network, const int64_t *usual_
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
     static const int64_t down[] = {2, 2, 2, 3, 3, 3}, up[] = {3, 3, 3, 3, 3, 3};
-    static const char *const halving[] = {"pixel_unshuffle", "conv", NULL};
+    static const char *const halving[] = {"pixel_unshuffle", "conv", "Conv", NULL}; // as published files write it
     static const char *const doubling[] = {"pixel_shuffle", "interpolate", NULL};
     static const char *const norms[] = {"rms_norm", "batch_norm", NULL};
     struct config *c = config;

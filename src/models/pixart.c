@@ -1,22 +1,9 @@
 // models/pixart.c: text-to-image diffusion transformer with adaLN-single and cross-attention.
 // PixArt-alpha: Chen et al. 2023 (arXiv 2310.00426), section 2.3, figure 4; PixArt-Sigma: Chen et al. 2024 (arXiv
 // 2403.04692). Weight names: diffusers PixArtTransformer2DModel.
+#include "models/pixart.h"
 #include "models/model.h"
 #include "nn/adaln_single.h"
-
-typedef struct pixart_config {
-    int heads, head_width;
-    int in_channels, out_channels;
-    int layers, patch;
-    int sample_size;         // of the position table's grid, in latent pixels
-    int caption_channels;    // 0: texts come in cross_attention_dim features
-    int cross_attention_dim; // 0: no cross-attention
-    bool size_conditions;    // resolution and aspect ratio (alpha at 1024 pixels)
-    bool attention_bias, norm_affine;
-    float norm_eps;
-    double interpolation_scale;
-    nn_feed_forward_kind feed_forward;
-} pixart_config;
 
 struct text {
     dit_tensor states; // (B, S, K), or none
@@ -25,8 +12,8 @@ struct text {
 
 // One block. x: (B, T, C); modulation: (B, 6, C). The second norm stands before the feed-forward, none before the
 // cross-attention.
-static dit_tensor block(dit_graph *g, const pixart_config *c, dit_tensor x, dit_tensor modulation, dit_tensor self_mask,
-                        const struct text *text)
+static dit_tensor block(dit_graph *g, const dit_pixart_config *c, dit_tensor x, dit_tensor modulation,
+                        dit_tensor self_mask, const struct text *text)
 {
     nn_attention_options attention = {
         .heads = c->heads, .head_width = c->head_width, .no_qkv_bias = !c->attention_bias, .mask = self_mask};
@@ -47,7 +34,7 @@ static dit_tensor block(dit_graph *g, const pixart_config *c, dit_tensor x, dit_
 }
 
 // The text as the blocks attend to it, checked against what they take.
-static struct text embed_text(dit_graph *g, const pixart_config *c, const dit_named_tensors *in, int64_t batch,
+static struct text embed_text(dit_graph *g, const dit_pixart_config *c, const dit_named_tensors *in, int64_t batch,
                               int64_t tokens, dit_dtype dtype)
 {
     struct text text = {.states = dit_named_find(in, "encoder_hidden_states")};
@@ -77,7 +64,7 @@ static struct text embed_text(dit_graph *g, const pixart_config *c, const dit_na
 }
 
 // The modulation of time and, where the model has them, of the picture's resolution and aspect ratio.
-static nn_adaln_single_result embed_time(dit_graph *g, const pixart_config *c, const dit_named_tensors *in,
+static nn_adaln_single_result embed_time(dit_graph *g, const dit_pixart_config *c, const dit_named_tensors *in,
                                          int64_t batch, dit_dtype dtype)
 {
     nn_adaln_single_options o = {.batch = batch, .dtype = dtype};
@@ -108,7 +95,7 @@ static const dit_argument arguments[] = {{"hidden_states", true, 4, 4},
 // Gives (B, C_out, H, W).
 static void describe(dit_graph *g, const void *config, const dit_named_tensors *in, dit_named_tensors *out)
 {
-    const pixart_config *c = config;
+    const dit_pixart_config *c = config;
     dit_tensor latents = dit_named_find(in, "hidden_states");
     int64_t batch = dit_extent(g, latents, 0), width = (int64_t)c->heads * c->head_width;
     int64_t rows = dit_extent(g, latents, 2) / c->patch, columns = dit_extent(g, latents, 3) / c->patch;
@@ -134,7 +121,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     dit_named_add(out, "sample", nn_unpatchify_2d(g, x, c->patch, c->out_channels, rows, columns));
 }
 
-static void check(const pixart_config *c, dit_json json, dit_error *error)
+static void check(const dit_pixart_config *c, dit_json json, dit_error *error)
 {
     int width = c->heads * c->head_width;
     if (width % 4)
@@ -155,7 +142,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     // Of the general class Transformer2DModel, under which PixArt-alpha was saved at first.
     static const char *const older[] = {"double_self_attention", "num_vector_embeds",  "only_cross_attention",
                                         "use_linear_projection", "caption_projection", NULL};
-    pixart_config *c = config;
+    dit_pixart_config *c = config;
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 16, 1, 1024, error);
     c->head_width = (int)dit_json_int_or(json, "attention_head_dim", 72, 1, 4096, error);
     c->in_channels = (int)dit_json_int_or(json, "in_channels", 4, 1, 1 << 16, error);
@@ -188,7 +175,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
 
 const dit_model_class dit_model_class_pixart = {
     .name = "PixArtTransformer2DModel",
-    .config_bytes = sizeof(pixart_config),
+    .config_bytes = sizeof(dit_pixart_config),
     .configure = configure,
     .method[DIT_FORWARD] = {arguments, describe},
     .buffers = (const char *const[]){"pos_embed.pos_embed", NULL},

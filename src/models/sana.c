@@ -1,28 +1,15 @@
 // models/sana.c: text-to-image diffusion transformer with linear attention and convolutions in its feed-forwards.
 // SANA: Xie et al. 2024 (arXiv 2410.10629), figure 5; SANA-Sprint, whose guidance is an input: Chen et al. 2025 (arXiv
 // 2503.09641). Weight names: diffusers SanaTransformer2DModel.
+#include "models/sana.h"
 #include "models/model.h"
 #include "nn/adaln_single.h"
 #include "nn/glumb_conv.h"
 #include "nn/linear_attention.h"
 #include <stdio.h>
 
-typedef struct sana_config {
-    int heads, head_width;
-    int cross_heads, cross_head_width;
-    int in_channels, out_channels;
-    int layers, patch;
-    int sample_size; // of the position table's grid, in latent pixels
-    int caption_channels;
-    int64_t feed_forward_width;
-    bool attention_bias, norm_affine, guidance;
-    float norm_eps;
-    double interpolation_scale; // 0: no positions
-    nn_qk_norm qk_norm;         // over all heads together
-} sana_config;
-
 // Linear attention of x: (B, T, C) to itself.
-static dit_tensor self_attention(dit_graph *g, const sana_config *c, dit_tensor x)
+static dit_tensor self_attention(dit_graph *g, const dit_sana_config *c, dit_tensor x)
 {
     const nn_attention_options o = {
         .head_width = c->head_width, .no_qkv_bias = !c->attention_bias, .qk_norm = c->qk_norm, .qk_norm_eps = 1e-5f};
@@ -49,7 +36,7 @@ struct condition {
 };
 
 // x: (B, T, C), with T tokens in rows and columns.
-static dit_tensor feed_forward(dit_graph *g, const sana_config *c, dit_tensor x, int64_t rows, int64_t columns)
+static dit_tensor feed_forward(dit_graph *g, const dit_sana_config *c, dit_tensor x, int64_t rows, int64_t columns)
 {
     int64_t B = dit_extent(g, x, 0), C = dit_extent(g, x, 2);
     dit_tensor image = dit_reshape(g, dit_transpose(g, x, 1, 2), DIT_SHAPE(B, C, rows, columns));
@@ -58,7 +45,7 @@ static dit_tensor feed_forward(dit_graph *g, const sana_config *c, dit_tensor x,
 }
 
 // One block. x: (B, T, C). The second norm stands before the feed-forward, none before the cross-attention.
-static dit_tensor block(dit_graph *g, const sana_config *c, dit_tensor x, const struct condition *on)
+static dit_tensor block(dit_graph *g, const dit_sana_config *c, dit_tensor x, const struct condition *on)
 {
     const nn_attention_options to_text = {.heads = c->cross_heads,
                                           .head_width = c->cross_head_width,
@@ -86,8 +73,8 @@ static void check_batch(dit_graph *g, const char *name, dit_tensor values, int64
                        (long long)batch);
 }
 
-static nn_adaln_single_result embed_time(dit_graph *g, const sana_config *c, const dit_named_tensors *in, int64_t batch,
-                                         dit_dtype dtype)
+static nn_adaln_single_result embed_time(dit_graph *g, const dit_sana_config *c, const dit_named_tensors *in,
+                                         int64_t batch, dit_dtype dtype)
 {
     dit_tensor timestep = dit_named_find(in, "timestep"), guidance = dit_named_find(in, "guidance");
     nn_adaln_single_options o = {.guidance = guidance, .batch = batch, .dtype = dtype};
@@ -102,8 +89,8 @@ static nn_adaln_single_result embed_time(dit_graph *g, const sana_config *c, con
 }
 
 // The texts, (B, S, K) -> (B, S, C), and the mask of their keys.
-static void embed_text(dit_graph *g, const sana_config *c, const dit_named_tensors *in, int64_t batch, dit_dtype dtype,
-                       struct condition *on)
+static void embed_text(dit_graph *g, const dit_sana_config *c, const dit_named_tensors *in, int64_t batch,
+                       dit_dtype dtype, struct condition *on)
 {
     dit_tensor text = dit_named_find(in, "encoder_hidden_states");
     if (dit_extent(g, text, 0) != batch || dit_extent(g, text, 2) != c->caption_channels)
@@ -118,7 +105,7 @@ static void embed_text(dit_graph *g, const sana_config *c, const dit_named_tenso
 }
 
 // Latents as tokens, with positions where the model has them.
-static dit_tensor embed_patches(dit_graph *g, const sana_config *c, dit_tensor latents)
+static dit_tensor embed_patches(dit_graph *g, const dit_sana_config *c, dit_tensor latents)
 {
     int64_t width = (int64_t)c->heads * c->head_width;
     if (dit_extent(g, latents, 1) != c->in_channels)
@@ -151,7 +138,7 @@ static const dit_argument arguments[] = {{"hidden_states", true, 4, 4},
 // hidden_states: (B, C_in, H, W); encoder_hidden_states: (B, S, K); timestep, guidance: (B). Gives (B, C_out, H, W).
 static void describe(dit_graph *g, const void *config, const dit_named_tensors *in, dit_named_tensors *out)
 {
-    const sana_config *c = config;
+    const dit_sana_config *c = config;
     dit_tensor latents = dit_named_find(in, "hidden_states");
     int64_t batch = dit_extent(g, latents, 0), width = (int64_t)c->heads * c->head_width;
     dit_dtype dtype = dit_dtype_of(g, latents);
@@ -184,7 +171,7 @@ static nn_qk_norm read_qk_norm(dit_json json, dit_error *error)
     return chosen < 0 ? NN_QK_NONE : norms[chosen];
 }
 
-static void check(const sana_config *c, dit_json json, dit_error *error)
+static void check(const dit_sana_config *c, dit_json json, dit_error *error)
 {
     int64_t width = (int64_t)c->heads * c->head_width;
     int64_t cross = dit_json_int_or(json, "cross_attention_dim", 2240, 1, 1 << 20, error);
@@ -205,8 +192,8 @@ static void check(const sana_config *c, dit_json json, dit_error *error)
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
     // The pipeline applies them.
-    static const char *const pipelines[] = {"guidance_embeds_scale", "timestep_scale", NULL};
-    sana_config *c = config;
+    static const char *const pipelines[] = {"guidance_embeds_scale", NULL};
+    dit_sana_config *c = config;
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 70, 1, 1024, error);
     c->head_width = (int)dit_json_int_or(json, "attention_head_dim", 32, 1, 4096, error);
     c->cross_heads = (int)dit_json_int_or(json, "num_cross_attention_heads", 20, 1, 1024, error);
@@ -225,6 +212,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-6, 0, 1, error);
     c->guidance = dit_json_bool_or(json, "guidance_embeds", false, error);
     c->interpolation_scale = dit_json_number_or(json, "interpolation_scale", 0, 1e-6, 1e6, error);
+    c->timestep_scale = (float)dit_json_number_or(json, "timestep_scale", 1, -1e9, 1e9, error);
     c->qk_norm = read_qk_norm(json, error);
     dit_json_number_or(json, "dropout", 0, 0, 1, error);
     dit_json_ignore(json, pipelines, error);
@@ -235,7 +223,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
 
 const dit_model_class dit_model_class_sana = {
     .name = "SanaTransformer2DModel",
-    .config_bytes = sizeof(sana_config),
+    .config_bytes = sizeof(dit_sana_config),
     .configure = configure,
     .method[DIT_FORWARD] = {arguments, describe},
     .buffers = (const char *const[]){"patch_embed.pos_embed", NULL},

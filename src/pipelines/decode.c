@@ -62,6 +62,27 @@ static dit_status decode(dit_model *m, const dit_array *latents, const dit_watch
     return error->status;
 }
 
+// A plane (H, W) enlarged or reduced until it covers (height, width), whose middle it becomes: torch's bilinear
+// interpolation, which averages no more than four pixels, on values that are not clamped yet.
+static void cover(const float *from, int64_t H, int64_t W, float *to, int64_t height, int64_t width)
+{
+    double ratio = fmax((double)height / (double)H, (double)width / (double)W);
+    int64_t rows = (int64_t)((double)H * ratio), columns = (int64_t)((double)W * ratio);
+    float y_step = (float)H / (float)rows, x_step = (float)W / (float)columns;
+    for (int64_t i = 0; i < height; i++) {
+        float y = fmaxf(y_step * ((float)(i + (rows - height) / 2) + 0.5f) - 0.5f, 0);
+        int64_t top = (int64_t)y < H - 1 ? (int64_t)y : H - 1, bottom = top < H - 1 ? top + 1 : top;
+        for (int64_t j = 0; j < width; j++) {
+            float x = fmaxf(x_step * ((float)(j + (columns - width) / 2) + 0.5f) - 0.5f, 0);
+            int64_t left = (int64_t)x < W - 1 ? (int64_t)x : W - 1, right = left < W - 1 ? left + 1 : left;
+            float down = y - (float)top, across = x - (float)left;
+            float upper = from[top * W + left] * (1 - across) + from[top * W + right] * across;
+            float lower = from[bottom * W + left] * (1 - across) + from[bottom * W + right] * across;
+            to[i * width + j] = upper * (1 - down) + lower * down;
+        }
+    }
+}
+
 // Pixels (count, C, H, W) in [-1, 1] as pictures of the output size.
 static dit_status to_images(const dit_job *job, const dit_array *pixels, dit_image *images, dit_error *error)
 {
@@ -71,13 +92,20 @@ static dit_status to_images(const dit_job *job, const dit_array *pixels, dit_ima
                         "states of %lld channels need an autoencoder, which this model lacks; "
                         "--latents writes them as they are",
                         (long long)C);
+    int64_t height = job->output_height, width = job->output_width;
+    float *covered = malloc((size_t)(C * height * width) * sizeof *covered);
+    if (!covered)
+        dit_fail(error, DIT_NO_MEMORY, "no memory for a picture of %lldx%lld pixels", (long long)width,
+                 (long long)height);
     for (int64_t b = 0; b < count && !error->status; b++) {
-        if (dit_image_alloc(&images[b], (int)W, (int)H, (int)C, error))
+        const float *picture = (const float *)pixels->data + b * C * H * W;
+        if (dit_image_alloc(&images[b], (int)width, (int)height, (int)C, error))
             break;
-        dit_image_from_planes(&images[b], (const float *)pixels->data + b * C * H * W);
-        if (job->output_width != W || job->output_height != H)
-            dit_image_cover(&images[b], (int)job->output_width, (int)job->output_height, DIT_FILTER_BILINEAR, error);
+        for (int64_t c = 0; c < C && (height != H || width != W); c++)
+            cover(picture + c * H * W, H, W, covered + c * height * width, height, width);
+        dit_image_from_planes(&images[b], height != H || width != W ? covered : picture);
     }
+    free(covered);
     return error->status;
 }
 
