@@ -195,8 +195,8 @@ static void check(const lumina2_config *c, dit_json json, dit_error *error)
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
-    // Nothing is computed with them, here or in diffusers.
-    static const char *const ignored[] = {"sample_size", "scaling_factor", NULL};
+    // Nothing is computed with it, here or in diffusers.
+    static const char *const ignored[] = {"scaling_factor", NULL};
     lumina2_config *c = config;
     c->width = (int)dit_json_int_or(json, "hidden_size", 2304, 1, 1 << 20, error);
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 24, 1, 1024, error);
@@ -213,6 +213,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->feed_forward_width = lumina_feed_forward_width(json, 4 * (int64_t)c->width, error);
     read_axes(json, "axes_dim_rope", (const int[]){32, 32, 32}, 0, c->split, error);
     read_axes(json, "axes_lens", (const int[]){300, 512, 512}, 1, c->lengths, error);
+    dit_json_int_or(json, "sample_size", 128, 1, 1 << 16, error); // the pipeline's
     dit_json_ignore(json, ignored, error);
     check(c, json, error);
     dit_json_refuse_unread(json, error);

@@ -169,8 +169,8 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
-    // Nothing is computed with them, here or in diffusers.
-    static const char *const ignored[] = {"sample_size", "scaling_factor", NULL};
+    // Nothing is computed with it, here or in diffusers.
+    static const char *const ignored[] = {"scaling_factor", NULL};
     lumina_next_config *c = config;
     c->width = (int)dit_json_int_or(json, "hidden_size", 2304, 1, 1 << 20, error);
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 32, 1, 1024, error);
@@ -184,6 +184,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->qk_norm = dit_json_bool_or(json, "qk_norm", true, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
     c->feed_forward_width = lumina_feed_forward_width(json, (int64_t)(8 * (double)c->width / 3), error);
+    dit_json_int_or(json, "sample_size", 128, 1, 1 << 16, error); // the pipeline's
     dit_json_ignore(json, ignored, error);
     if (c->heads % c->kv_heads)
         dit_json_fail(json, "num_kv_heads", error, "is %d, which does not divide %d heads", c->kv_heads, c->heads);
