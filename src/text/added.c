@@ -52,9 +52,11 @@ dit_status dit_added_find(const dit_trie *trie, const dit_added_token *tokens, c
         if (found < 0 || (tokens[found].single_word && !stands_alone(text, size, from, to)))
             continue;
         if (tokens[found].strip_left)
-            from = from > done ? spaces_before(text, from, done) : from;
+            from = from > done ? spaces_before(text, from, done) : done;
         if (tokens[found].strip_right)
             to = spaces_after(text, size, to);
+        if (from >= to) // the one before took all of it along
+            continue;
         fits = (done >= from || add(spans, done, from, -1)) && add(spans, from, to, tokens[found].id);
         done = to;
     }
