@@ -38,9 +38,6 @@ enum {
 // Decodes `count` elements, a multiple of the format's block.
 void dit_block_decode(dit_dtype format, const void *blocks, float *values, int64_t count);
 
-// Whether dit_block_encode knows the format.
-bool dit_block_can_encode(dit_dtype format);
-
 // Encodes `count` elements, a multiple of the format's block. Returns false when one of them is not finite or too large
 // for its scale; its block then decodes to something else.
 bool dit_block_encode(dit_dtype format, const float *values, void *blocks, int64_t count);

@@ -23,5 +23,10 @@ void dit_q3_k_decode(const uint8_t *block, float *values);
 void dit_q4_k_decode(const uint8_t *block, float *values);
 void dit_q5_k_decode(const uint8_t *block, float *values);
 void dit_q6_k_decode(const uint8_t *block, float *values);
+bool dit_q2_k_encode(const float *values, uint8_t *block);
+bool dit_q3_k_encode(const float *values, uint8_t *block);
+bool dit_q4_k_encode(const float *values, uint8_t *block);
+bool dit_q5_k_encode(const float *values, uint8_t *block);
+bool dit_q6_k_encode(const float *values, uint8_t *block);
 
 #endif

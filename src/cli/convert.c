@@ -1,6 +1,5 @@
 // cli/convert.c: `dit convert`: weights of any kind of file as one safetensors or GGUF file, in another element type,
 // and under their published names.
-#include "base/block_format.h"
 #include "base/cast.h"
 #include "base/progress.h"
 #include "cli/command.h"
@@ -189,8 +188,6 @@ static dit_status check_options(const struct option_value *o, dit_dtype dtype, b
         return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype %s needs an --output that ends in .gguf", o[DTYPE].text);
     if ((dtype == DIT_F8_E4M3 || dtype == DIT_F8_E5M2) && gguf)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype %s cannot be stored in a GGUF file", o[DTYPE].text);
-    if (dit_dtype_is_block(dtype) && !dit_block_can_encode(dtype))
-        return dit_fail(error, DIT_UNSUPPORTED, "--dtype %s is read, not written", o[DTYPE].text);
     return check_output_path(o[OUTPUT].text, "--output", 0, error);
 }
 

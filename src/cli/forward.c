@@ -15,21 +15,27 @@ dit_dtype probe_dtype(const struct option_value *value)
     return dtype;
 }
 
-enum { INPUTS, OUTPUT, METHOD, DTYPE, MEMORY };
+enum { INPUTS, OUTPUT, METHOD, DTYPE, MEMORY, LORA, LORA_SCALE };
 static const struct option options[] = {
     [INPUTS] = PROBE_INPUTS,
     [OUTPUT] = {"output", OPTION_PATH, 'o', .value = "FILE", .required = true, .help = "safetensors to write"},
     [METHOD] = PROBE_METHOD,
     [DTYPE] = PROBE_DTYPE,
     [MEMORY] = PROBE_MEMORY,
+    [LORA] = {"lora", OPTION_PATH, .value = "FILE", .help = "low-rank adapters for the network"},
+    [LORA_SCALE] = {"lora-scale", OPTION_FLOAT, .value = "S", .min = -100, .max = 100, .preset = "1",
+                    .help = "what they count"},
     {0},
 };
 
 static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
-    const dit_probe_options options_of = {
-        .method = probe_method(&o[METHOD]), .dtype = probe_dtype(&o[DTYPE]), .memory = (size_t)o[MEMORY].natural};
+    const dit_probe_options options_of = {.method = probe_method(&o[METHOD]),
+                                          .dtype = probe_dtype(&o[DTYPE]),
+                                          .lora = o[LORA].given ? o[LORA].text : NULL,
+                                          .lora_strength = o[LORA_SCALE].number,
+                                          .memory = (size_t)o[MEMORY].natural};
     dit_probe probe = {0};
     if (!check_output_path(o[OUTPUT].text, "--output", 0, error) &&
         !dit_probe_open(&probe, call->operand[0], o[INPUTS].text, &options_of, error) &&

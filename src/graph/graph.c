@@ -214,6 +214,12 @@ bool dit_parameter_stored(dit_graph *g, const char *name)
     return g->weights && dit_weights_find(g->weights, dit_scope_name(g, name));
 }
 
+int64_t dit_parameter_stored_extent(dit_graph *g, const char *name, int axis)
+{
+    const dit_weight *w = g->weights ? dit_weights_find(g->weights, dit_scope_name(g, name)) : NULL;
+    return w && axis < w->array.shape.rank ? w->array.shape.dim[axis] : 0;
+}
+
 dit_tensor dit_buffer(dit_graph *g, const char *name, dit_shape shape)
 {
     const char *full = dit_scope_name(g, name);

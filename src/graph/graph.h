@@ -47,6 +47,8 @@ dit_tensor dit_filled(dit_graph *g, dit_shape shape, float value); // f32: one s
 dit_tensor dit_parameter(dit_graph *g, const char *name, dit_shape shape, dit_initial initial);
 // Whether weights are open that hold a tensor of this name inside the present scope.
 bool dit_parameter_stored(dit_graph *g, const char *name);
+// An extent of it as it is stored; 0 when it is not.
+int64_t dit_parameter_stored_extent(dit_graph *g, const char *name, int axis);
 // A tensor that files carry beside the parameters and that is not trained, such as a table of positions, in the file's
 // storage format; DIT_NONE where no weights are open or they lack it.
 dit_tensor dit_buffer(dit_graph *g, const char *name, dit_shape shape);

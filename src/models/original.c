@@ -309,7 +309,7 @@ static const dit_row *find_row(const dit_original *o, const char *name, dit_capt
             continue;
         if (dit_names_expand(&o->facts, r->from, 0, pattern, sizeof pattern, &repeats, error))
             return NULL;
-        if (dit_names_match(pattern, name, captured))
+        if (dit_names_match(pattern, name, false, captured))
             return r;
     }
     return NULL;
@@ -349,4 +349,63 @@ dit_status dit_original_weights(const dit_original *o, dit_weights *weights, dit
                      dit_tensor_file_path(o->file), full, o->family->to);
     }
     return own.status ? dit_fail(error, own.status, "%s", own.message) : DIT_OK;
+}
+
+// ---- Names alone, for adapters
+
+// How many transformer_blocks.N there are: what `{num_layers - 1}` in a pattern needs.
+static int64_t count_layers(const dit_weights *weights)
+{
+    int64_t count = 0;
+    for (int i = 0; i < dit_weights_count(weights); i++) {
+        static const char start[] = "transformer_blocks.";
+        const char *name = dit_weights_at(weights, i)->name;
+        if (!strncmp(name, start, sizeof start - 1)) {
+            long n = strtol(name + sizeof start - 1, NULL, 10) + 1;
+            count = n > count ? n : count;
+        }
+    }
+    return count;
+}
+
+// The targets of `row`, a comma-separated list.
+static bool fill_targets(const dit_facts *facts, const dit_row *row, const dit_captures *captured, dit_renamed *renamed)
+{
+    const char *target = row->to;
+    *renamed = (dit_renamed){.consecutive = row->kind == DIT_ROW_SPLIT, .swapped = row->kind == DIT_ROW_SWAP};
+    while (target && *target && renamed->count < (int)(sizeof renamed->name / sizeof *renamed->name)) {
+        char text[300], expanded[600];
+        dit_error ignored = {0};
+        int64_t repeats;
+        size_t length = strcspn(target, ",");
+        snprintf(text, sizeof text, "%.*s", (int)length, target);
+        if (dit_names_expand(facts, text, 0, expanded, sizeof expanded, &repeats, &ignored) || repeats != 1 ||
+            !dit_names_fill(expanded, captured, renamed->name[renamed->count++], sizeof *renamed->name))
+            return false;
+        target += length;
+        target += strspn(target, ", ");
+    }
+    return renamed->count > 0;
+}
+
+bool dit_original_rename(const char *class_name, const char *name, bool underscored, const dit_weights *weights,
+                         dit_renamed *renamed)
+{
+    const dit_facts facts = {.count = 1, .number[0] = {"num_layers", count_layers(weights)}};
+    bool of_class = false;
+    for (size_t i = 0; i < ROWS; i++) {
+        const dit_row *r = &rows[i];
+        char pattern[600];
+        dit_captures captured;
+        dit_error ignored = {0};
+        int64_t repeats;
+        if (r->kind == DIT_ROW_FAMILY)
+            of_class = !strcmp(r->to, class_name);
+        if (!of_class || r->kind < DIT_ROW_MOVE || r->kind == DIT_ROW_DROP ||
+            dit_names_expand(&facts, r->from, 0, pattern, sizeof pattern, &repeats, &ignored))
+            continue;
+        if (dit_names_match(pattern, name, underscored, &captured))
+            return fill_targets(&facts, r, &captured, renamed);
+    }
+    return false;
 }

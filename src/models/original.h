@@ -28,4 +28,17 @@ const char *dit_original_config(const dit_original *original);
 // it that no row names is DIT_BAD_FILE.
 dit_status dit_original_weights(const dit_original *original, dit_weights *weights, dit_error *error);
 
+// What a tensor of an original network became: the rows of one as several (`consecutive`), the same under several
+// names, or with the halves of its rows in the other order.
+typedef struct dit_renamed {
+    int count;
+    char name[8][300];
+    bool consecutive, swapped;
+} dit_renamed;
+
+// The published names of the tensor `name` of an original network of that class; with `underscored`, underscores may
+// stand for dots. `weights` are the network's. False when there are none.
+bool dit_original_rename(const char *class_name, const char *name, bool underscored, const dit_weights *weights,
+                         dit_renamed *renamed);
+
 #endif

@@ -9,14 +9,14 @@
 ptrdiff_t dit_facts_find(const dit_facts *facts, const char *name, size_t length)
 {
     char full[600];
-    int n = snprintf(full, sizeof full, "%s%.*s", facts->prefix, (int)length, name);
+    int n = facts->file ? snprintf(full, sizeof full, "%s%.*s", facts->prefix, (int)length, name) : -1;
     return n < 0 || (size_t)n >= sizeof full ? -1 : dit_tensor_file_find(facts->file, full);
 }
 
 int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
 {
     char start[600];
-    int n = snprintf(start, sizeof start, "%s%.*s.", facts->prefix, (int)length, name);
+    int n = facts->file ? snprintf(start, sizeof start, "%s%.*s.", facts->prefix, (int)length, name) : -1;
     int64_t most = -1;
     if (n < 0 || (size_t)n >= sizeof start)
         return 0;
@@ -42,7 +42,8 @@ static int64_t conditional(struct parser *p);
 static int64_t fail(struct parser *p, const char *what, const char *name, size_t length)
 {
     dit_fail(p->error, DIT_BAD_FILE, "%s: its configuration does not follow from its tensors: %s %.*s",
-             dit_tensor_file_path(p->facts->file), what, (int)(length < 80 ? length : 80), name);
+             p->facts->file ? dit_tensor_file_path(p->facts->file) : "weights", what, (int)(length < 80 ? length : 80),
+             name);
     return 0;
 }
 

@@ -24,24 +24,28 @@ dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t in
             written = snprintf(to + n, size - n, "%c", *from++);
         }
         if (written < 0 || n + (size_t)written >= size)
-            return dit_fail(error, DIT_BAD_FILE, "%s: a tensor's name is too long", dit_tensor_file_path(facts->file));
+            return dit_fail(error, DIT_BAD_FILE, "%s: a tensor's name is too long",
+                            facts->file ? dit_tensor_file_path(facts->file) : from);
         n += (size_t)written;
     }
     to[n] = 0;
     return DIT_OK;
 }
 
-bool dit_names_match(const char *pattern, const char *name, dit_captures *captured)
+bool dit_names_match(const char *pattern, const char *name, bool underscored, dit_captures *captured)
 {
     captured->count = 0;
     while (*pattern) {
         if (*pattern != '*') {
-            if (*pattern++ != *name++)
+            if (*pattern != *name && !(underscored && *pattern == '.' && *name == '_'))
                 return false;
+            pattern++;
+            name++;
             continue;
         }
         bool rest = pattern[1] == '*';
-        size_t length = rest ? strlen(name) : strcspn(name, ".");
+        size_t digits = underscored ? strspn(name, "0123456789") : 0;
+        size_t length = rest ? strlen(name) : digits ? digits : strcspn(name, ".");
         if (length == 0 || captured->count == DIT_MOST_STARS)
             return false;
         captured->item[captured->count].text = name;

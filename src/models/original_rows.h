@@ -57,7 +57,7 @@ enum { DIT_MOST_NUMBERS = 48 };
 
 // What expressions are evaluated against.
 typedef struct dit_facts {
-    const dit_tensor_file *file;
+    const dit_tensor_file *file; // NULL: there are numbers only
     const char *prefix;
     int count;
     struct {
@@ -81,7 +81,8 @@ int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
 // 1. Fails when the text does not fit.
 dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t index, char *to, size_t size,
                             int64_t *repeats, dit_error *error);
-// Whether `name` matches `pattern`; `captured` gets what its stars stand for.
+// Whether `name` matches `pattern`; `captured` gets what its stars stand for. With `underscored`, underscores may stand
+// for the name's dots, and a star is digits or the last part.
 enum { DIT_MOST_STARS = 4 };
 typedef struct dit_captures {
     int count;
@@ -90,7 +91,7 @@ typedef struct dit_captures {
         size_t length;
     } item[DIT_MOST_STARS];
 } dit_captures;
-bool dit_names_match(const char *pattern, const char *name, dit_captures *captured);
+bool dit_names_match(const char *pattern, const char *name, bool underscored, dit_captures *captured);
 // `target` with its stars filled in; false when it does not fit.
 bool dit_names_fill(const char *target, const dit_captures *captured, char *name, size_t size);
 

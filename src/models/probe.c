@@ -2,6 +2,7 @@
 #include "models/probe.h"
 #include "base/memory.h"
 #include "graph/ops.h"
+#include "models/lora.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,16 @@ static dit_status own_weights(dit_component *c, dit_error *error)
     return error->status;
 }
 
+static dit_status apply_lora(dit_component *c, const dit_probe_options *o, dit_error *error)
+{
+    int applied = 0;
+    const char *name = c->class->name;
+    dit_lora_part part = strstr(name, "2DModel") ? DIT_LORA_TRANSFORMER : DIT_LORA_TEXT_ENCODER;
+    if (!dit_lora_apply(c->weights, name, part, o->lora, o->lora_strength, &applied, error) && !applied)
+        dit_fail(error, DIT_BAD_FILE, "%s: holds no adapter for %s", o->lora, name);
+    return error->status;
+}
+
 dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, const dit_probe_options *o,
                           dit_error *error)
 {
@@ -97,7 +108,7 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
         return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype: gradients are computed in f32");
     if (dit_component_open(&p->component, folder, o->dtype, error) || dit_safetensors_open(&p->inputs, inputs, error))
         return error->status;
-    if (o->own_weights && own_weights(&p->component, error))
+    if ((o->lora && apply_lora(&p->component, o, error)) || (o->own_weights && own_weights(&p->component, error)))
         return error->status;
     dit_graph *g = dit_graph_new(p->component.weights);
     if (!g)

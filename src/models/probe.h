@@ -12,6 +12,8 @@ typedef struct dit_probe_options {
     bool figures_only; // plans without taking memory or reading weights; cannot run
     size_t memory;     // bytes that the process may hold while it runs (graph/plan.h); 0: no bound
     bool own_weights;  // copies the weights, so that they may be changed between runs (with `gradient`)
+    const char *lora;  // adapters for the network, or NULL
+    double lora_strength;
 } dit_probe_options;
 
 typedef struct dit_probe {

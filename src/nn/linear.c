@@ -1,5 +1,22 @@
 // nn/linear.c: linear layers, embeddings, feed-forward networks.
 #include "nn/nn.h"
+#include <stdio.h>
+
+// What low-rank adapters beside a weight that cannot hold them add (models/lora.h): y + sum of (x A^T) B^T.
+static dit_tensor add_adapters(dit_graph *g, dit_tensor x, dit_tensor y)
+{
+    for (int i = 0;; i++) {
+        char down[40], up[40];
+        snprintf(down, sizeof down, "lora.%d.down.weight", i);
+        snprintf(up, sizeof up, "lora.%d.up.weight", i);
+        int64_t rank = dit_parameter_stored_extent(g, down, 0);
+        if (!rank)
+            return y;
+        dit_tensor a = dit_parameter(g, down, DIT_SHAPE(rank, dit_extent(g, x, -1)), DIT_INITIAL_ZEROS);
+        dit_tensor b = dit_parameter(g, up, DIT_SHAPE(dit_extent(g, y, -1), rank), DIT_INITIAL_ZEROS);
+        y = dit_add(g, y, dit_linear(g, dit_linear(g, x, a, DIT_NONE), b, DIT_NONE));
+    }
+}
 
 dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias, dit_initial weight)
 {
@@ -7,7 +24,7 @@ dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t 
     DIT_SCOPE (g, "%s", name) {
         dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(features, dit_extent(g, x, -1)), weight);
         dit_tensor b = bias ? dit_parameter(g, "bias", DIT_SHAPE(features), DIT_INITIAL_ZEROS) : DIT_NONE;
-        y = dit_linear(g, x, w, b);
+        y = add_adapters(g, x, dit_linear(g, x, w, b));
     }
     return y;
 }

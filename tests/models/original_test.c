@@ -239,12 +239,17 @@ static void patterns_match_whole_names(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dit_captures captured;
         char name[100];
-        assert_int_equal(dit_names_match(cases[i].pattern, cases[i].name, &captured), cases[i].filled != NULL);
+        assert_int_equal(dit_names_match(cases[i].pattern, cases[i].name, false, &captured), cases[i].filled != NULL);
         if (!cases[i].filled)
             continue;
         assert_true(dit_names_fill(cases[i].target, &captured, name, sizeof name));
         assert_string_equal(name, cases[i].filled);
     }
+    dit_captures captured;
+    assert_true(dit_names_match("a_b.*.c_d.*", "a_b_12_c_d.weight", true, &captured));
+    assert_int_equal(captured.item[0].length, 2);
+    assert_false(dit_names_match("a_b.*.c_d.*", "a_b_12_c_d.weight", false, &captured));
+    assert_false(dit_names_match("a_b.*.c.*", "a_b_12_c_d.weight", true, &captured));
 }
 
 int main(void)

@@ -1,0 +1,286 @@
+// models/lora.c: files of low-rank adapters, and which layer each is for.
+#include "models/lora.h"
+#include "base/cast.h"
+#include "io/json.h"
+#include "models/lora_private.h"
+#include "models/original.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// How the tensors of an adapter end.
+static const struct {
+    const char *down, *up;
+} endings[] = {
+    {".lora_A.weight", ".lora_B.weight"},
+    {".lora_A.default.weight", ".lora_B.default.weight"},
+    {".lora_down.weight", ".lora_up.weight"},
+    {".lora.down.weight", ".lora.up.weight"},
+    {".lora_linear_layer.down.weight", ".lora_linear_layer.up.weight"},
+};
+enum { ENDINGS = sizeof endings / sizeof *endings };
+static const char *const magnitudes[] = {".lora_magnitude_vector", ".lora_magnitude_vector.weight",
+                                         ".lora_magnitude_vector.default.weight", ".dora_scale", NULL};
+
+// What stands before a layer's name, and whether its dots are underscores there.
+static const struct {
+    const char *text;
+    dit_lora_part part;
+    bool underscored;
+} prefixes[] = {
+    {"base_model.model.", DIT_LORA_TRANSFORMER, false},
+    {"model.diffusion_model.", DIT_LORA_TRANSFORMER, false},
+    {"diffusion_model.", DIT_LORA_TRANSFORMER, false},
+    {"transformer.", DIT_LORA_TRANSFORMER, false},
+    {"unet.", DIT_LORA_TRANSFORMER, false},
+    {"lora_unet_", DIT_LORA_TRANSFORMER, true},
+    {"lora_transformer_", DIT_LORA_TRANSFORMER, true},
+    {"text_encoder.", DIT_LORA_TEXT_ENCODER, false},
+    {"text_encoder_2.", DIT_LORA_TEXT_ENCODER_2, false},
+    {"text_encoder_3.", DIT_LORA_TEXT_ENCODER_3, false},
+    {"lora_te_", DIT_LORA_TEXT_ENCODER, true},
+    {"lora_te1_", DIT_LORA_TEXT_ENCODER, true},
+    {"lora_te2_", DIT_LORA_TEXT_ENCODER_2, true},
+    {"lora_te3_", DIT_LORA_TEXT_ENCODER_3, true},
+    {"", DIT_LORA_TRANSFORMER, false},
+};
+
+struct reader {
+    dit_tensor_file *file;
+    dit_weights *weights;
+    const char *class_name;
+    dit_lora_part part;
+    double strength;
+    double alpha; // for adapters without one of their own; NaN: the rank
+    bool by_root; // alpha / sqrt(rank): rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732)
+    int applied;
+    dit_error *error;
+};
+
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t n = strlen(name), m = strlen(ending);
+    return n > m && !strcmp(name + n - m, ending);
+}
+
+// ---- Reading one adapter
+
+// The tensor STEM + ending as f32, malloc'd; *present says whether there is one.
+static float *read_floats(struct reader *r, const char *stem, int stem_length, const char *ending, dit_shape *shape,
+                          bool *present)
+{
+    char name[600];
+    dit_array array;
+    int n = snprintf(name, sizeof name, "%.*s%s", stem_length, stem, ending);
+    ptrdiff_t found = n > 0 && (size_t)n < sizeof name ? dit_tensor_file_find(r->file, name) : -1;
+    *present = found >= 0;
+    if (!*present || dit_tensor_file_array(r->file, (size_t)found, &array, r->error))
+        return NULL;
+    int64_t count = dit_shape_count(&array.shape);
+    float *values = malloc((size_t)count * sizeof *values + 1);
+    if (!dit_dtype_is_float(array.dtype) || count < 1)
+        dit_fail(r->error, DIT_UNSUPPORTED, "%s: tensor \"%.200s\" is empty or no float tensor",
+                 dit_tensor_file_path(r->file), name);
+    else if (!values)
+        dit_fail(r->error, DIT_NO_MEMORY, "%s: no memory for its tensors", dit_tensor_file_path(r->file));
+    else
+        dit_cast_floats(DIT_F32, values, array.dtype, array.data, count);
+    *shape = array.shape;
+    return values;
+}
+
+static void read_magnitude(struct reader *r, dit_adapter *a, const char *stem, int length)
+{
+    dit_shape shape = DIT_SCALAR;
+    bool present = false;
+    for (const char *const *m = magnitudes; *m && !present; m++)
+        a->magnitude = read_floats(r, stem, length, *m, &shape, &present);
+    bool rows = shape.rank == 1 || (shape.rank == 2 && shape.dim[1] == 1);
+    if (present && !r->error->status && (!rows || shape.dim[0] != a->rows))
+        dit_fail(r->error, DIT_UNSUPPORTED, "%s: the magnitudes of \"%.200s\" are not one for each row",
+                 dit_tensor_file_path(r->file), a->name);
+}
+
+// `name` is that of its first factor, which ends in endings[kind].down.
+static dit_status read_adapter(struct reader *r, const char *name, int kind, dit_adapter *a)
+{
+    dit_shape up = DIT_SCALAR, down = DIT_SCALAR, one = DIT_SCALAR;
+    bool has_up, has_down, has_alpha;
+    int length = (int)(strlen(name) - strlen(endings[kind].down));
+    *a = (dit_adapter){.name = name};
+    a->down = read_floats(r, name, length, endings[kind].down, &down, &has_down);
+    a->up = read_floats(r, name, length, endings[kind].up, &up, &has_up);
+    float *alpha = read_floats(r, name, length, ".alpha", &one, &has_alpha);
+    if (!r->error->status &&
+        (!has_up || up.rank < 2 || down.rank < 2 || dit_shape_count(&up) != up.dim[0] * up.dim[1] ||
+         up.dim[1] != down.dim[0] || dit_shape_count(&one) != 1))
+        dit_fail(r->error, DIT_BAD_FILE, "%s: \"%.200s\" and its counterpart do not form an adapter",
+                 dit_tensor_file_path(r->file), name);
+    if (!r->error->status) {
+        a->rows = up.dim[0];
+        a->rank = down.dim[0];
+        a->columns = dit_shape_count(&down) / a->rank;
+        double numerator = has_alpha ? (double)alpha[0] : isnan(r->alpha) ? (double)a->rank : r->alpha;
+        a->scale = (float)(r->strength * numerator / (r->by_root ? sqrt((double)a->rank) : (double)a->rank));
+        read_magnitude(r, a, name, length);
+    }
+    free(alpha);
+    return r->error->status;
+}
+
+static void free_adapter(dit_adapter *a)
+{
+    free(a->up);
+    free(a->down);
+    free(a->magnitude);
+}
+
+// ---- Finding its layer
+
+// Whether a weight's name is `name`; with `underscored`, with underscores for its dots.
+static bool same_name(const char *weight, const char *name, size_t length, bool underscored)
+{
+    for (size_t i = 0; i < length; i++)
+        if (weight[i] != name[i] && !(underscored && weight[i] == '.' && name[i] == '_'))
+            return false;
+    return !strcmp(weight + length, ".weight");
+}
+
+static dit_weight *find_layer(const struct reader *r, const char *name, size_t length, bool underscored)
+{
+    for (int i = 0; i < dit_weights_count(r->weights); i++) {
+        dit_weight *w = dit_weights_at(r->weights, i);
+        if (strlen(w->name) == length + strlen(".weight") && same_name(w->name, name, length, underscored))
+            return w;
+    }
+    return NULL;
+}
+
+// Applies an adapter for a layer of the original network: its rows go to the layers that it became.
+static bool apply_renamed(struct reader *r, const dit_adapter *a, const char *name, size_t length, bool underscored)
+{
+    dit_renamed renamed;
+    char full[600];
+    int64_t first = 0;
+    snprintf(full, sizeof full, "%.*s.weight", (int)length, name);
+    if (!dit_original_rename(r->class_name, full, underscored, r->weights, &renamed))
+        return false;
+    for (int i = 0; i < renamed.count && !r->error->status; i++) {
+        dit_weight *w = dit_weights_find(r->weights, renamed.name[i]);
+        if (!w)
+            return false;
+        if (dit_adapter_merge(a, first, renamed.swapped, r->weights, w, r->error))
+            break;
+        first += renamed.consecutive ? w->array.shape.dim[0] : 0;
+    }
+    return true;
+}
+
+static dit_status apply_adapter(struct reader *r, const char *name, int kind)
+{
+    dit_adapter a;
+    size_t length = strlen(name) - strlen(endings[kind].down), p = 0;
+    while (strncmp(name, prefixes[p].text, strlen(prefixes[p].text)))
+        p++; // the last one is empty
+    if (prefixes[p].part != r->part)
+        return DIT_OK;
+    if (!read_adapter(r, name, kind, &a)) {
+        const char *layer = name + strlen(prefixes[p].text);
+        size_t layer_length = length - strlen(prefixes[p].text);
+        dit_weight *w = find_layer(r, layer, layer_length, prefixes[p].underscored);
+        if (w)
+            dit_adapter_merge(&a, 0, false, r->weights, w, r->error);
+        else if (!apply_renamed(r, &a, layer, layer_length, prefixes[p].underscored))
+            dit_fail(r->error, DIT_BAD_FILE, "%s: \"%.200s\" is for no layer of this %s", dit_tensor_file_path(r->file),
+                     name, r->class_name);
+        r->applied++;
+    }
+    free_adapter(&a);
+    return r->error->status;
+}
+
+// ---- The file
+
+// Reads lora_alpha and use_rslora from an object; `prefix` before their names.
+static void read_settings(struct reader *r, dit_json json, const char *prefix)
+{
+    char alpha[80], root[80], pattern[80];
+    snprintf(alpha, sizeof alpha, "%slora_alpha", prefix);
+    snprintf(root, sizeof root, "%suse_rslora", prefix);
+    snprintf(pattern, sizeof pattern, "%salpha_pattern", prefix);
+    if (dit_json_has(json, alpha))
+        r->alpha = dit_json_number(json, alpha, -1e6, 1e6, r->error);
+    r->by_root = dit_json_bool_or(json, root, false, r->error);
+    if (!r->error->status && json_object_size(dit_json_object_or_empty(json, pattern, r->error).value))
+        dit_json_fail(json, pattern, r->error, "gives layers alphas of their own, which are not read");
+}
+
+// Of PEFT: adapter_config.json beside the file; of diffusers: the metadata `lora_adapter_metadata`.
+static dit_status find_settings(struct reader *r)
+{
+    static const char *const parts[] = {"transformer.", "text_encoder.", "text_encoder_2.", "text_encoder_3."};
+    const char *path = dit_tensor_file_path(r->file), *slash = strrchr(path, '/');
+    const char *metadata = dit_tensor_file_metadata(r->file, "lora_adapter_metadata");
+    char beside[4096];
+    dit_json_file *json = NULL;
+    int n = snprintf(beside, sizeof beside, "%.*sadapter_config.json", slash ? (int)(slash - path) + 1 : 0, path);
+    if (metadata) {
+        if (!dit_json_parse(&json, path, metadata, strlen(metadata), 0, r->error))
+            read_settings(r, dit_json_root(json), parts[r->part]);
+    } else if (n > 0 && (size_t)n < sizeof beside && !access(beside, F_OK)) {
+        if (!dit_json_open(&json, beside, 0, r->error))
+            read_settings(r, dit_json_root(json), "");
+    }
+    dit_json_close(json);
+    return r->error->status;
+}
+
+// Every tensor must be a part of an adapter: a file of another kind would otherwise be applied in part.
+static dit_status check_name(struct reader *r, const char *name)
+{
+    bool known = ends_in(name, ".alpha");
+    for (int i = 0; i < ENDINGS; i++)
+        known = known || ends_in(name, endings[i].down) || ends_in(name, endings[i].up);
+    for (const char *const *m = magnitudes; *m; m++)
+        known = known || ends_in(name, *m);
+    return known ? DIT_OK
+                 : dit_fail(r->error, DIT_UNSUPPORTED, "%s: tensor \"%.200s\" is no part of a LoRA or DoRA adapter",
+                            dit_tensor_file_path(r->file), name);
+}
+
+static dit_status open_file(struct reader *r, const char *path)
+{
+    static const char *const names[] = {"pytorch_lora_weights.safetensors", "adapter_model.safetensors"};
+    char inside[4096];
+    for (int i = 0; i < 2; i++) {
+        int n = snprintf(inside, sizeof inside, "%s/%s", path, names[i]);
+        if (n > 0 && (size_t)n < sizeof inside && !access(inside, F_OK))
+            return dit_tensor_file_open(&r->file, inside, r->error);
+    }
+    return dit_tensor_file_open(&r->file, path, r->error);
+}
+
+dit_status dit_lora_apply(dit_weights *weights, const char *class_name, dit_lora_part part, const char *path,
+                          double strength, int *applied, dit_error *error)
+{
+    dit_error own = {0}; // reading goes by it
+    struct reader r = {.weights = weights,
+                       .class_name = class_name,
+                       .part = part,
+                       .strength = strength,
+                       .alpha = (double)NAN,
+                       .error = &own};
+    if (!open_file(&r, path) && !find_settings(&r))
+        for (size_t i = 0; i < dit_tensor_file_count(r.file) && !own.status; i++) {
+            const char *name = dit_tensor_file_at(r.file, i).name;
+            check_name(&r, name);
+            for (int k = 0; k < ENDINGS && !own.status; k++)
+                if (ends_in(name, endings[k].down))
+                    apply_adapter(&r, name, k);
+        }
+    dit_tensor_file_close(r.file);
+    *applied = r.applied;
+    return own.status ? dit_fail(error, own.status, "%s", own.message) : DIT_OK;
+}

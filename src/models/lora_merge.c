@@ -1,0 +1,120 @@
+// models/lora_merge.c: one adapter into one weight.
+#include "base/cast.h"
+#include "models/lora_private.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The adapter's row for row i of the weight.
+static int64_t row_of(const dit_adapter *a, int64_t first, bool swapped, int64_t i)
+{
+    int64_t row = first + i;
+    return swapped ? (row + a->rows / 2) % a->rows : row;
+}
+
+// row += scale * up[r] @ down
+static void add_row(const dit_adapter *a, int64_t r, float *row)
+{
+    for (int64_t k = 0; k < a->rank; k++) {
+        float u = a->scale * a->up[r * a->rank + k];
+        const float *down = a->down + k * a->columns;
+        for (int64_t j = 0; j < a->columns; j++)
+            row[j] += u * down[j];
+    }
+}
+
+static void rescale_row(float *row, int64_t columns, float magnitude)
+{
+    double squares = 0;
+    for (int64_t j = 0; j < columns; j++)
+        squares += (double)row[j] * row[j];
+    float factor = squares > 0 ? (float)(magnitude / sqrt(squares)) : 0;
+    for (int64_t j = 0; j < columns; j++)
+        row[j] *= factor;
+}
+
+static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_weight *w, dit_error *error)
+{
+    dit_array merged;
+    int64_t rows = w->array.shape.dim[0], size = (int64_t)dit_dtype_size(w->array.dtype);
+    bool fits = true, memory = true;
+    if (dit_array_alloc(&merged, w->array.dtype, w->array.shape, error))
+        return error->status;
+#pragma omp parallel for reduction(&& : fits, memory) if (rows * a->columns > 1 << 14)
+    for (int64_t i = 0; i < rows; i++) {
+        float *row = malloc((size_t)a->columns * sizeof *row);
+        int64_t r = row_of(a, first, swapped, i);
+        memory = memory && row;
+        if (!row)
+            continue;
+        dit_cast_floats(DIT_F32, row, w->array.dtype, (char *)w->array.data + i * a->columns * size, a->columns);
+        add_row(a, r, row);
+        if (a->magnitude)
+            rescale_row(row, a->columns, a->magnitude[r]);
+        fits = dit_cast_floats(w->array.dtype, (char *)merged.data + i * a->columns * size, DIT_F32, row, a->columns) &&
+               fits;
+        free(row);
+    }
+    if (!memory || !fits) {
+        free(merged.data);
+        return memory ? dit_fail(error, DIT_BAD_NUMBER, "%s: the sum with %s is too large for %s", a->name, w->name,
+                                 dit_dtype_name(w->array.dtype))
+                      : dit_fail(error, DIT_NO_MEMORY, "no memory to merge %s", a->name);
+    }
+    if (w->owned)
+        free(w->array.data);
+    w->array = merged;
+    w->owned = true;
+    return DIT_OK;
+}
+
+static dit_status add_tensor(dit_weights *weights, const char *layer, int number, const char *end, dit_shape shape,
+                             dit_array *array, dit_error *error)
+{
+    char name[600];
+    snprintf(name, sizeof name, "%s.lora.%d.%s.weight", layer, number, end);
+    if (dit_array_alloc(array, DIT_F32, shape, error))
+        return error->status;
+    return dit_weights_add(weights, name, *array, true, error);
+}
+
+// Adds the two factors beside a weight that is not to be changed, the scale in the second.
+static dit_status put_beside(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights,
+                             const dit_weight *w, dit_error *error)
+{
+    char layer[400], name[600];
+    dit_array down, up;
+    int64_t rows = w->array.shape.dim[0];
+    int number = 0;
+    snprintf(layer, sizeof layer, "%.*s", (int)(strlen(w->name) - strlen(".weight")), w->name);
+    do
+        snprintf(name, sizeof name, "%s.lora.%d.down.weight", layer, number);
+    while (dit_weights_find(weights, name) && ++number);
+    if (a->magnitude || w->array.shape.rank != 2)
+        return dit_fail(error, DIT_UNSUPPORTED, "%s: %s is stored as %s; %s", a->name, w->name,
+                        dit_dtype_name(w->array.dtype),
+                        a->magnitude ? "DoRA needs weights that are not quantised" : "it is no matrix");
+    if (add_tensor(weights, layer, number, "down", DIT_SHAPE(a->rank, a->columns), &down, error))
+        return error->status;
+    memcpy(down.data, a->down, dit_array_bytes(&down));
+    if (add_tensor(weights, layer, number, "up", DIT_SHAPE(rows, a->rank), &up, error))
+        return error->status;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < a->rank; k++)
+            ((float *)up.data)[i * a->rank + k] = a->scale * a->up[row_of(a, first, swapped, i) * a->rank + k];
+    return DIT_OK;
+}
+
+dit_status dit_adapter_merge(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights, dit_weight *w,
+                             dit_error *error)
+{
+    char shape[160];
+    const dit_shape *s = &w->array.shape;
+    int64_t rows = s->rank ? s->dim[0] : 0;
+    if (s->rank < 2 || rows < 1 || first + rows > a->rows || dit_shape_count(s) / rows != a->columns)
+        return dit_fail(error, DIT_BAD_FILE, "%s: is for a layer of (%lld, %lld); %s has %s", a->name,
+                        (long long)a->rows, (long long)a->columns, w->name, dit_shape_text(s, shape));
+    return dit_dtype_is_float(w->array.dtype) ? merge(a, first, swapped, w, error)
+                                              : put_beside(a, first, swapped, weights, w, error);
+}

@@ -1,0 +1,172 @@
+// Low-rank adapters against networks whose weights hold them (tools/fixtures/lora.py), and what is refused.
+#include "base/cast.h"
+#include "io/support.h"
+#include "models/distance.h"
+#include "models/lora.h"
+#include "models/probe.h"
+
+#define FOLDER "fixtures/lora"
+
+static double distance_with(const char *lora, double strength, const char *outputs)
+{
+    dit_error error = {0};
+    dit_probe p;
+    dit_safetensors *file;
+    dit_array wanted;
+    const dit_probe_options options = {.lora = lora, .lora_strength = strength};
+    dit_probe_open(&p, FOLDER "/model", FOLDER "/inputs.safetensors", &options, &error);
+    if (!error.status)
+        dit_probe_run(&p, NULL, NULL, &error);
+    assert_fine(error);
+    dit_safetensors_open(&file, outputs, &error);
+    dit_safetensors_get(file, "sample", &wanted, &error);
+    assert_fine(error);
+    dit_array got = dit_plan_output(p.plan, "sample");
+    double d = distance_of(&got, &wanted, 0).largest;
+    dit_safetensors_close(file);
+    dit_probe_close(&p);
+    return d;
+}
+
+static void adapters_are_merged_by_their_definition(void **state)
+{
+    (void)state;
+    assert_true(distance_with(FOLDER "/kohya.safetensors", 0.8, FOLDER "/outputs.safetensors") < 1e-5);
+    assert_true(distance_with(FOLDER "/kohya.safetensors", 0.7, FOLDER "/outputs.safetensors") > 1e-3);
+    assert_true(distance_with(FOLDER "/dora.safetensors", 1, FOLDER "/dora.outputs.safetensors") < 1e-5);
+}
+
+// A small set of weights: `layer`, (4, 32), in `dtype`.
+static dit_weights *small_weights(dit_dtype dtype)
+{
+    dit_error error = {0};
+    dit_array a;
+    float x[4 * 32];
+    dit_weights *weights = dit_weights_new();
+    for (int i = 0; i < 4 * 32; i++)
+        x[i] = (float)i / 8;
+    dit_array_alloc(&a, dtype, DIT_SHAPE(4, 32), &error);
+    dit_cast_floats(dtype, a.data, DIT_F32, x, 4 * 32);
+    dit_weights_add(weights, "layer.weight", a, true, &error);
+    assert_fine(error);
+    return weights;
+}
+
+static void several_add_up_in_floats_and_lie_beside_blocks(void **state)
+{
+    (void)state;
+    scratch s;
+    scratch_make(&s);
+    float down[2 * 32], up[4 * 2], alpha = 1;
+    for (int i = 0; i < 2 * 32; i++)
+        down[i] = (float)(i % 5);
+    for (int i = 0; i < 4 * 2; i++)
+        up[i] = (float)i;
+    const dit_safetensors_item items[] = {{"lora_unet_layer.lora_down.weight", DIT_F32, DIT_SHAPE(2, 32), down},
+                                          {"lora_unet_layer.lora_up.weight", DIT_F32, DIT_SHAPE(4, 2), up},
+                                          {"lora_unet_layer.alpha", DIT_F32, DIT_SCALAR, &alpha}};
+    dit_error error = {0};
+    int applied;
+    dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, 3, NULL, 0, NULL, NULL, &error);
+    dit_weights *floats = small_weights(DIT_F32), *blocks = small_weights(DIT_Q8_0);
+    for (int k = 0; k < 2; k++) {
+        dit_lora_apply(floats, "X", DIT_LORA_TRANSFORMER, s.path, 0.5, &applied, &error);
+        dit_lora_apply(blocks, "X", DIT_LORA_TRANSFORMER, s.path, 0.5, &applied, &error);
+        assert_int_equal(applied, 1);
+    }
+    assert_fine(error);
+    const float *merged = dit_weights_find(floats, "layer.weight")->array.data;
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 32; j++) { // twice 0.5 * alpha / rank
+            float sum = up[2 * i] * down[j] + up[2 * i + 1] * down[32 + j];
+            assert_float_equal(merged[32 * i + j], (float)(32 * i + j) / 8 + 0.5f * sum, 1e-5);
+        }
+    assert_int_equal(dit_weights_count(floats), 1);
+    assert_int_equal(dit_weights_count(blocks), 5);
+    const dit_weight *second = dit_weights_find(blocks, "layer.lora.1.up.weight");
+    assert_true(second && dit_shape_equal(&second->array.shape, &DIT_SHAPE(4, 2)));
+    assert_float_equal(((float *)second->array.data)[3], 0.25 * 3, 1e-6);
+    dit_lora_apply(floats, "X", DIT_LORA_TEXT_ENCODER, s.path, 0.5, &applied, &error);
+    assert_fine(error);
+    assert_int_equal(applied, 0); // the file has none for it
+    dit_weights_free(floats);
+    dit_weights_free(blocks);
+    scratch_remove(&s);
+}
+
+static void files_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    float x[200] = {0};
+    const struct {
+        dit_safetensors_item items[3];
+        dit_dtype dtype;
+        dit_status status;
+        const char *word;
+    } cases[] = {
+        {{{"other.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x}, {"other.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "no layer of this X"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 16), x}, {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "(4, 16)"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x}, {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(3, 2), x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "(3, 32)"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x}, {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 3), x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "do not form"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x}, {"layer.alpha", DIT_F32, DIT_SCALAR, x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "do not form"},
+        {{{"layer.hada_w1_a", DIT_F32, DIT_SHAPE(2, 32), x}, {"layer.alpha", DIT_F32, DIT_SCALAR, x}},
+         DIT_F32,
+         DIT_UNSUPPORTED,
+         "hada_w1_a"},
+        {{{"layer.lora_A.weight", DIT_I32, DIT_SHAPE(2, 32), x}, {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}},
+         DIT_F32,
+         DIT_UNSUPPORTED,
+         "no float tensor"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x},
+          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x},
+          {"layer.lora_magnitude_vector", DIT_F32, DIT_SHAPE(3), x}},
+         DIT_F32,
+         DIT_UNSUPPORTED,
+         "magnitudes"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x},
+          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x},
+          {"layer.lora_magnitude_vector", DIT_F32, DIT_SHAPE(4), x}},
+         DIT_Q8_0,
+         DIT_UNSUPPORTED,
+         "DoRA"},
+    };
+    scratch s;
+    scratch_make(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_error error = {0};
+        int applied;
+        dit_weights *weights = small_weights(cases[i].dtype);
+        dit_safetensors_write(scratch_path(&s, "x.safetensors"), cases[i].items, cases[i].items[2].name ? 3 : 2, NULL,
+                              0, NULL, NULL, &error);
+        assert_fine(error);
+        dit_lora_apply(weights, "X", DIT_LORA_TRANSFORMER, s.path, 1, &applied, &error);
+        assert_refused(&error, cases[i].status, cases[i].word);
+        dit_weights_free(weights);
+    }
+    scratch_remove(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adapters_are_merged_by_their_definition),
+        cmocka_unit_test(several_add_up_in_floats_and_lie_beside_blocks),
+        cmocka_unit_test(files_that_do_not_fit_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
