@@ -5,7 +5,8 @@
 #include <string.h>
 
 // Bytes: a larger result is not worth keeping, and what is made of weights least of all when memory is bounded.
-enum { LARGEST_FOLDED = 64 << 20, LARGEST_FOLDED_BOUNDED = 1 << 20 };
+// Of all results together MOST_FOLDED are kept: a table of positions for every layer adds up.
+enum { LARGEST_FOLDED = 64 << 20, LARGEST_FOLDED_BOUNDED = 1 << 20, MOST_FOLDED = 256 << 20 };
 
 static size_t value_bytes(const dit_value *v)
 {
@@ -42,13 +43,31 @@ static int behind_views(const dit_graph *g, int v)
     return v;
 }
 
-// Collects the known results that unknown nodes, or the graph's outputs, use.
-static int frontier(const dit_graph *g, const bool *known, bool *taken, dit_named_value *list)
+// needed[v]: an output depends on v.
+static void mark_needed(const dit_graph *g, bool *needed)
+{
+    for (int i = 0; i < g->output_count; i++)
+        needed[g->outputs[i].value] = true;
+    for (int n = g->node_count - 1; n >= 0; n--) {
+        const dit_node *node = &g->nodes[n];
+        bool any = false;
+        for (int k = 0; k < node->outputs; k++)
+            any |= needed[node->out + k];
+        for (int i = 0; any && i < node->inputs; i++)
+            needed[node->in[i]] = true;
+    }
+}
+
+// Collects the known results that unknown nodes which are needed, or the graph's outputs, use.
+static int frontier(const dit_graph *g, const bool *known, const bool *needed, bool *taken, dit_named_value *list)
 {
     int count = 0;
+    size_t room = MOST_FOLDED;
     for (int n = 0; n < g->node_count + g->output_count; n++) {
-        bool is_node = n < g->node_count;
-        if (is_node && known[g->nodes[n].out])
+        bool is_node = n < g->node_count, used = !is_node;
+        for (int k = 0; is_node && k < g->nodes[n].outputs; k++)
+            used |= needed[g->nodes[n].out + k];
+        if (!used || (is_node && known[g->nodes[n].out]))
             continue;
         int inputs = is_node ? g->nodes[n].inputs : 1;
         for (int i = 0; i < inputs; i++) {
@@ -56,7 +75,9 @@ static int frontier(const dit_graph *g, const bool *known, bool *taken, dit_name
             if (!v || !known[v])
                 continue;
             v = behind_views(g, v);
-            if (g->values[v].kind == DIT_VALUE_COMPUTED && !taken[v]) {
+            size_t bytes = value_bytes(&g->values[v]);
+            if (g->values[v].kind == DIT_VALUE_COMPUTED && !taken[v] && bytes <= room) {
+                room -= bytes;
                 taken[v] = true;
                 list[count++] = (dit_named_value){NULL, v};
             }
@@ -87,16 +108,17 @@ dit_status dit_plan_fold(const dit_graph *g, dit_weights *weights, const dit_pla
                          dit_error *error)
 {
     size_t values = (size_t)g->value_count + 1;
-    bool *known = calloc(values, 1), *taken = calloc(values, 1);
+    bool *known = calloc(values, 1), *needed = calloc(values, 1), *taken = calloc(values, 1);
     dit_named_value *list = calloc(values, sizeof *list);
     dit_plan *plan = NULL;
     dit_status status = DIT_OK;
-    if (!known || !taken || !list) {
+    if (!known || !needed || !taken || !list) {
         status = dit_fail(error, DIT_NO_MEMORY, "no memory to fold constants");
         goto done;
     }
     mark_known(g, options, known);
-    int count = frontier(g, known, taken, list);
+    mark_needed(g, needed);
+    int count = frontier(g, known, needed, taken, list);
     if (!count)
         goto done;
     for (int i = 0; i < count; i++)
@@ -112,6 +134,7 @@ dit_status dit_plan_fold(const dit_graph *g, dit_weights *weights, const dit_pla
 done:
     dit_plan_free(plan);
     free(known);
+    free(needed);
     free(taken);
     free(list);
     return status;

@@ -217,6 +217,29 @@ static void gradients_match_finite_differences(void **state)
     destroy(&b);
 }
 
+static int folded_nodes(bool with_more)
+{
+    dit_error error = {0};
+    dit_graph *g = dit_graph_new(NULL);
+    dit_tensor x = dit_input(g, "x", DIT_F32, DIT_SHAPE(3));
+    dit_output(g, "y", dit_mul(g, x, dit_exp(g, dit_filled(g, DIT_SHAPE(3), 2))));
+    if (with_more)
+        dit_mul(g, x, dit_cos(g, dit_filled(g, DIT_SHAPE(3), 4)));
+    dit_plan *p = NULL;
+    assert_int_equal(dit_plan_new(g, NULL, NULL, &p, &error), DIT_OK);
+    int folded = dit_plan_figures_of(p).folded;
+    dit_plan_free(p);
+    dit_graph_free(g);
+    return folded;
+}
+
+static void what_no_output_needs_is_not_folded(void **state)
+{
+    (void)state;
+    assert_true(folded_nodes(false) > 0);
+    assert_int_equal(folded_nodes(true), folded_nodes(false));
+}
+
 static void constants_are_folded(void **state)
 {
     (void)state;
@@ -301,6 +324,7 @@ int main(void)
         cmocka_unit_test(recomputed_blocks_give_the_same_gradients_in_less_memory),
         cmocka_unit_test(gradients_match_finite_differences),
         cmocka_unit_test(constants_are_folded),
+        cmocka_unit_test(what_no_output_needs_is_not_folded),
         cmocka_unit_test(what_is_detached_gets_no_gradient),
         cmocka_unit_test(views_cost_no_step),
         cmocka_unit_test(a_run_can_be_cancelled),
