@@ -148,7 +148,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
         .config = c,
         .attention = {.heads = c->heads,
                       .head_width = c->head_width,
-                      .qk_norm = NN_QK_RMS,
+                      .qk_norm = NN_QK_RMS_ONCE,
                       .qk_norm_eps = 1e-6f,
                       .rope = dit_rope_table(g, dit_concat(g, at, 2, 0), c->axes, c->rope, 10000, DIT_F64),
                       .rope_interleaved = true},

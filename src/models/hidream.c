@@ -51,7 +51,7 @@ static dit_tensor heads(dit_graph *g, const dit_hidream_config *c, const char *p
 {
     dit_tensor y = nn_linear(g, projection, x, dit_extent(g, x, -1), true);
     if (norm)
-        y = nn_rms_norm(g, norm, y, QK_NORM_EPS);
+        y = nn_rms_norm_once(g, norm, y, QK_NORM_EPS);
     return dit_reshape(g, y, DIT_SHAPE(dit_extent(g, y, 0), dit_extent(g, y, 1), c->heads, c->head_width));
 }
 

@@ -14,6 +14,8 @@ static dit_tensor split_and_norm(dit_graph *g, const char *norm, dit_tensor x, i
         return nn_rms_norm(g, norm, dit_reshape(g, x, split), o->qk_norm_eps);
     case NN_QK_PLAIN_LAYER:
         return nn_layer_norm(g, NULL, dit_reshape(g, x, split), o->qk_norm_eps);
+    case NN_QK_RMS_ONCE:
+        return nn_rms_norm_once(g, norm, dit_reshape(g, x, split), o->qk_norm_eps);
     case NN_QK_LAYER:
         return nn_layer_norm(g, norm, dit_reshape(g, x, split), o->qk_norm_eps);
     case NN_QK_RMS_ALL:

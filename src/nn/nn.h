@@ -44,8 +44,11 @@ dit_tensor nn_activate(dit_graph *g, dit_tensor x, nn_activation activation);
 
 // Over the last axis. With `name`: NAME.weight and NAME.bias (C); NULL: no affine part.
 dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
-// With `name`: NAME.weight (C); NULL: no weight.
+// With `name`: NAME.weight (C); NULL: no weight. In half formats the normed values are rounded before the weight, as
+// diffusers' and transformers' classes do.
 dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps);
+// The same, rounded once, after the weight: torch.nn.RMSNorm, where it is used and no gradient is recorded.
+dit_tensor nn_rms_norm_once(dit_graph *g, const char *name, dit_tensor x, float eps);
 // Over the channels of a group and all positions: x (B, C, ...), with NAME.weight and NAME.bias (C).
 dit_tensor nn_group_norm(dit_graph *g, const char *name, dit_tensor x, int groups, float eps);
 // x / max(|x|, eps), |x| the length over the last axis.
@@ -67,6 +70,7 @@ void nn_modulation(dit_graph *g, const char *name, dit_tensor condition, int64_t
 typedef enum nn_qk_norm {
     NN_QK_NONE,
     NN_QK_RMS,         // with weights
+    NN_QK_RMS_ONCE,    // the same by torch.nn.RMSNorm (nn_rms_norm_once)
     NN_QK_PLAIN_LAYER, // a layer norm without affine part
     NN_QK_LAYER,       // with weights and biases
     NN_QK_RMS_ALL,

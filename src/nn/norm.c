@@ -15,18 +15,24 @@ dit_tensor nn_layer_norm(dit_graph *g, const char *name, dit_tensor x, float eps
     return y;
 }
 
+dit_tensor nn_rms_norm_once(dit_graph *g, const char *name, dit_tensor x, float eps)
+{
+    dit_tensor y = DIT_NONE;
+    DIT_SCOPE (g, "%s", name)
+        y = dit_rms_norm(g, x, dit_parameter(g, "weight", DIT_SHAPE(dit_extent(g, x, -1)), DIT_INITIAL_ONES), eps);
+    return y;
+}
+
 dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps)
 {
     dit_tensor y = DIT_NONE;
     if (!name)
         return dit_rms_norm(g, x, DIT_NONE, eps);
+    if (dit_dtype_of(g, x) == DIT_F32)
+        return nn_rms_norm_once(g, name, x, eps);
     DIT_SCOPE (g, "%s", name) {
         dit_tensor weight = dit_parameter(g, "weight", DIT_SHAPE(dit_extent(g, x, -1)), DIT_INITIAL_ONES);
-        // torch's own, diffusers' and transformers' round the normed values to a half format before the weight.
-        if (dit_dtype_of(g, x) == DIT_F32)
-            y = dit_rms_norm(g, x, weight, eps);
-        else
-            y = dit_mul(g, dit_rms_norm(g, x, DIT_NONE, eps), weight);
+        y = dit_mul(g, dit_rms_norm(g, x, DIT_NONE, eps), weight);
     }
     return y;
 }
