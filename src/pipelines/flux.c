@@ -1,11 +1,12 @@
-// pipelines/flux.c: FluxPipeline and FluxKontextPipeline: CLIP's pooled state and T5's states as conditions, latents in
-// packs of 2x2, guidance distilled into the network. Kontext also sees a reference picture, whose tokens follow those
-// of the picture drawn, one step away in time. Defaults and numbers of diffusers 0.42. Black Forest Labs 2024; Kontext:
-// Labs et al. 2025 (arXiv 2506.15742).
+// pipelines/flux.c: FluxPipeline, FluxKontextPipeline and FluxFillPipeline: CLIP's pooled state and T5's states as
+// conditions, latents in packs of 2x2, guidance distilled into the network. Kontext also sees a reference picture,
+// whose tokens follow those of the picture drawn, one step away in time. Defaults and numbers of diffusers 0.42. Black
+// Forest Labs 2024; Kontext: Labs et al. 2025 (arXiv 2506.15742).
 #include "models/flux.h"
 #include "graph/ops.h"
 #include "media/image.h"
 #include "pipelines/pipeline.h"
+#include "pipelines/start_picture.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,15 @@ static dit_status open(dit_model *m, dit_error *error)
 }
 
 // Sizes and the rest, once the picture's sides are known.
-static dit_status start_sized(dit_model *m, dit_job *job, int height, int width, double guidance, dit_error *error)
+static dit_status start_sized(dit_model *m, dit_job *job, int height, int width, int steps, double guidance,
+                              dit_error *error)
 {
     int pixels = dit_model_pixels_per_latent(m, error);
     if (!job->request->prompt)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
-    dit_job_choose(m, job, 28, guidance);
+    dit_job_choose(m, job, steps, guidance);
     job->guided = false; // the network is given the scale; a negative prompt has no part in it
-    job->channels = config_of(m)->in_channels / (PACK * PACK);
+    job->channels = config_of(m)->out_channels / (PACK * PACK);
     if (error->status || dit_job_size(m, job, height, width, PACK * pixels, error))
         return error->status;
     job->shift_tokens = job->height / PACK * (job->width / PACK);
@@ -47,7 +49,7 @@ static dit_status start_sized(dit_model *m, dit_job *job, int height, int width,
 static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     int side = 128 * dit_model_pixels_per_latent(m, error);
-    return start_sized(m, job, side, side, job->request->init_image ? 7 : 3.5, error);
+    return start_sized(m, job, side, side, 28, job->request->init_image ? 7 : 3.5, error);
 }
 
 // Positions (time, row, column) of a grid of packs.
@@ -214,7 +216,7 @@ static dit_status start_kontext(dit_model *m, dit_job *job, dit_error *error)
     sized.width = (int)nearbyint(sqrt(area * aspect));
     sized.height = (int)nearbyint(sqrt(area / aspect));
     job->request = &sized;
-    dit_status status = start_sized(m, job, sized.height, sized.width, 3.5, error);
+    dit_status status = start_sized(m, job, sized.height, sized.width, 28, 3.5, error);
     job->request = r;
     return status;
 }
@@ -266,6 +268,136 @@ const dit_pipeline_class dit_pipeline_class_flux_kontext = {
     .start = start_kontext,
     .encode = encode_kontext,
     .describe = describe,
+    .answer = answer,
+    .time = time_of,
+    .export_latents = export_latents,
+};
+
+// Fill
+// ------------------------------------------------------------------------------------------------------------------------
+
+// The job's own request: without the mask, which is no inpainting by the sampler here, but an argument of the network.
+struct fill {
+    dit_request request;
+    const dit_image *mask;
+};
+
+static dit_status open_fill(dit_model *m, dit_error *error)
+{
+    const dit_flux_config *c = config_of(m);
+    int pixels = dit_model_pixels_per_latent(m, error), mask = PACK * PACK * pixels * pixels;
+    if (!error->status && (c->out_channels % (PACK * PACK) || c->in_channels != 2 * c->out_channels + mask))
+        return dit_fail(error, DIT_UNSUPPORTED,
+                        "%s/transformer: takes %d features and gives %d; %s takes a network of twice as many and %d of "
+                        "the mask",
+                        m->folder, c->in_channels, c->out_channels, m->class->name, mask);
+    return error->status;
+}
+
+static dit_status start_fill(dit_model *m, dit_job *job, dit_error *error)
+{
+    int side = 128 * dit_model_pixels_per_latent(m, error);
+    const dit_request *r = job->request;
+    if (!r->init_image || !r->mask)
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--mask: Fill draws what is white in it anew in --init-image; give both");
+    struct fill *fill = malloc(sizeof *fill);
+    if (!fill)
+        return dit_fail(error, DIT_NO_MEMORY, "--mask: no memory for it");
+    *fill = (struct fill){*r, r->mask};
+    fill->request.mask = NULL;
+    job->private = fill;
+    job->request = &fill->request;
+    return start_sized(m, job, side, side, 50, 30, error);
+}
+
+// The mask as features of the latents' grid, 1 where the picture is drawn anew: (1, P * P, H, W) for P x P pixels a
+// latent; and the picture (1, 3, H P, W P) made grey there.
+static dit_status read_mask(const dit_job *job, dit_array *pixels, dit_array *mask, dit_error *error)
+{
+    const struct fill *fill = job->private;
+    const int64_t height = job->picture_height, width = job->picture_width, P = height / job->height;
+    dit_image picture = {0};
+    if (dit_array_alloc(mask, DIT_F32, DIT_SHAPE(1, P * P, job->height, job->width), error) ||
+        dit_fit_picture(fill->mask, job, 1, &picture, error))
+        goto done;
+    float *plane = pixels->data, *to = mask->data;
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++) {
+            bool anew = picture.pixels[y * width + x] >= 128;
+            to[((y % P * P + x % P) * job->height + y / P) * job->width + x / P] = anew;
+            for (int64_t c = 0; c < 3 && anew; c++)
+                plane[(c * height + y) * width + x] = 0;
+        }
+done:
+    dit_image_free(&picture);
+    return error->status;
+}
+
+// Leaves out what the public pipeline draws before it encodes the masked picture: for the start picture's latents, and
+// the noise.
+static dit_status skip_draws(const dit_job *job, dit_generator *generator, dit_error *error)
+{
+    size_t one = (size_t)(job->channels * job->height * job->width);
+    float *drawn = malloc((size_t)job->count * one * sizeof *drawn);
+    if (!drawn)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+    dit_randn(generator, drawn, one);
+    dit_randn(generator, drawn, (size_t)job->count * one);
+    free(drawn);
+    return DIT_OK;
+}
+
+static dit_status encode_fill(dit_model *m, const dit_job *job, dit_generator *generator, dit_conditions conditions,
+                              const dit_watch *watch, dit_error *error)
+{
+    dit_generator later = *generator;
+    dit_image picture = {0};
+    dit_array pixels = {0}, mask = {0}, latents = {0};
+    const dit_shape shape = DIT_SHAPE(1, 3, job->picture_height, job->picture_width);
+    if (encode(m, job, generator, conditions, watch, error) ||
+        dit_fit_picture(job->request->init_image, job, 3, &picture, error) ||
+        dit_array_alloc(&pixels, DIT_F32, shape, error))
+        goto done;
+    dit_image_to_planes(&picture, pixels.data);
+    if (!read_mask(job, &pixels, &mask, error) && !skip_draws(job, &later, error) &&
+        !dit_encode_pixels(m, &pixels, &later, watch, &latents, error) &&
+        !dit_conditions_rows(job, &latents, &conditions[0], "masked", error))
+        dit_conditions_rows(job, &mask, &conditions[0], "mask", error);
+done:
+    dit_image_free(&picture);
+    free(pixels.data);
+    free(mask.data);
+    free(latents.data);
+    return error->status;
+}
+
+static void describe_fill(const dit_model *m, dit_graph *g, const dit_job *job, dit_tensor latents, dit_tensor time,
+                          dit_named_tensors *in)
+{
+    (void)m, (void)job;
+    const dit_tensor parts_of_token[] = {pack(g, latents), pack(g, dit_named_find(in, "masked")),
+                                         pack(g, dit_named_find(in, "mask"))};
+    dit_named_add(in, "hidden_states", dit_concat(g, parts_of_token, 3, 2));
+    dit_named_add(in, "timestep", time);
+}
+
+static const dit_part_kind fill_parts[] = {
+    {"transformer", (const char *const[]){"FluxTransformer2DModel", NULL}, false},
+    {"text_encoder", (const char *const[]){"CLIPTextModel", NULL}, false},
+    {"text_encoder_2", (const char *const[]){"T5EncoderModel", NULL}, false},
+    {"vae", (const char *const[]){"AutoencoderKL", NULL}, false},
+    {0},
+};
+
+const dit_pipeline_class dit_pipeline_class_flux_fill = {
+    .name = "FluxFillPipeline",
+    .parts = fill_parts,
+    .strength = 1,
+    .open = open_fill,
+    .start = start_fill,
+    .encode = encode_fill,
+    .describe = describe_fill,
     .answer = answer,
     .time = time_of,
     .export_latents = export_latents,

@@ -16,8 +16,7 @@ int dit_start_picture_first(const dit_job *job, const dit_sampler *s)
     return s->calls > s->steps && first ? 2 * first - 1 : first; // a sampler of second order calls twice a step
 }
 
-// A copy of a picture resized to the job's, with `channels`.
-static dit_status fitted(const dit_image *from, const dit_job *job, int channels, dit_image *to, dit_error *error)
+dit_status dit_fit_picture(const dit_image *from, const dit_job *job, int channels, dit_image *to, dit_error *error)
 {
     if (dit_image_alloc(to, from->width, from->height, from->channels, error))
         return error->status;
@@ -33,7 +32,7 @@ static dit_status encode_picture(dit_start_picture *s, dit_model *m, const dit_j
     dit_image picture = {0};
     dit_array pixels = {0}, latents = {0};
     const int64_t n = s->channels * s->inner;
-    if (!fitted(job->request->init_image, job, 3, &picture, error) &&
+    if (!dit_fit_picture(job->request->init_image, job, 3, &picture, error) &&
         !dit_array_alloc(&pixels, DIT_F32, DIT_SHAPE(1, 3, job->picture_height, job->picture_width), error)) {
         dit_image_to_planes(&picture, pixels.data);
         dit_encode_pixels(m, &pixels, generator, watch, &latents, error);
@@ -52,7 +51,7 @@ static dit_status encode_picture(dit_start_picture *s, dit_model *m, const dit_j
 static dit_status read_mask(dit_start_picture *s, const dit_job *job, dit_error *error)
 {
     dit_image picture = {0};
-    if (!fitted(job->request->mask, job, 1, &picture, error))
+    if (!dit_fit_picture(job->request->mask, job, 1, &picture, error))
         for (int64_t y = 0; y < job->height; y++)
             for (int64_t x = 0; x < job->width; x++) {
                 int64_t row = y * picture.height / job->height, column = x * picture.width / job->width;

@@ -9,6 +9,9 @@
 
 #include "pipelines/pipeline.h"
 
+// A copy of a picture resized to the job's and converted to `channels`; the caller releases it, also after a failure.
+dit_status dit_fit_picture(const dit_image *from, const dit_job *job, int channels, dit_image *to, dit_error *error);
+
 typedef struct dit_start_picture {
     float *latents; // (count, channels, height, width), clean
     float *noise;   // with a mask: the noise it started from
