@@ -5,6 +5,7 @@
 #include "nn/adaptive_norm.h"
 #include "nn/joint_attention.h"
 
+enum { MOST_MADE = 1 << 26 }; // values of a table of positions that is made where none is stored
 static const nn_adaptive_norm_options NORM = {.eps = 1e-6f};
 
 // The gated feed-forward of one stream. x: (B, T, C); m: the modulations of its first norm.
@@ -55,6 +56,11 @@ static dit_tensor embed(dit_graph *g, const dit_sd3_config *c, dit_tensor latent
         return DIT_NONE;
     }
     dit_tensor table = dit_buffer(g, "pos_embed.pos_embed", DIT_SHAPE(1, size * size, C));
+    if (dit_is_none(table) && size * size > MOST_MADE / C) {
+        dit_graph_fail(g, DIT_BAD_FILE, "pos_embed.pos_embed: the file lacks this tensor; pos_embed_max_size is %d",
+                       c->positions);
+        return DIT_NONE;
+    }
     if (dit_is_none(table))
         table = nn_sincos_positions_2d(g, size, size, C, c->sample_size / c->patch, 1);
     table = dit_reshape(g, table, DIT_SHAPE(1, size, size, C));
