@@ -9,6 +9,8 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_aura_flow_config *c = dit_model_transformer_config(m);
     int pixels = dit_model_pixels_per_latent(m, error);
+    if (!job->request->prompt)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
     dit_job_choose(m, job, 50, 3.5);
     job->channels = c->in_channels;
     if (error->status || dit_job_size(m, job, SIZE, SIZE, 2 * pixels, error))

@@ -39,6 +39,8 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
     int pixels = dit_model_pixels_per_latent(m, error), side = SIDE * pixels, multiple = 2 * pixels;
     if (error->status)
         return error->status;
+    if (!r->prompt)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
     dit_request sized = *r;
     double width = r->width ? r->width : side, height = r->height ? r->height : side;
     double scale = sqrt((double)side * side / (width * height));

@@ -17,6 +17,8 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_sd3_config *c = config_of(m);
     int pixels = dit_model_pixels_per_latent(m, error), size = c->sample_size * pixels;
+    if (!job->request->prompt)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
     dit_job_choose(m, job, job->request->init_image ? 50 : 28, 7);
     job->channels = c->in_channels;
     if (error->status || dit_job_size(m, job, size, size, c->patch * pixels, error))
