@@ -1,9 +1,9 @@
 """Writes a model of a published size with random weights, for measurements of speed and memory.
 
-    tools/python tools/random-model.py CONFIG.json FOLDER [--dtype bf16|f16|f32] [--shard GB]
+    tools/python tools/random-model.py CONFIG.json FOLDER [--dtype bf16|f16|f32|q8_0] [--shard GB]
 
 CONFIG.json is the config.json of a diffusers or transformers class; its `_class_name` or `architectures` says which.
-FOLDER gets config.json and safetensors shards with their index. The class is built without memory (torch's meta
+FOLDER gets config.json and safetensors shards with their index, or for q8_0 model.gguf. The class is built without memory (torch's meta
 device), and the weights, small enough that nothing overflows, are drawn once and repeated: the memory taken is that of
 one block, whatever the model's size.
 """
@@ -18,6 +18,7 @@ import torch
 
 BLOCK = 32 << 20  # elements drawn
 NAMES = {"bf16": ("BF16", torch.bfloat16), "f16": ("F16", torch.float16), "f32": ("F32", torch.float32)}
+Q8_0_BYTES, Q8_0_BLOCK, GGUF_F32, GGUF_Q8_0, GGUF_ALIGNMENT = 34, 32, 0, 8, 32
 
 
 def shapes_of(config):
@@ -32,6 +33,10 @@ def shapes_of(config):
             model = getattr(transformers, config["architectures"][0])(kind)
     tied = set(getattr(model, "_tied_weights_keys", None) or [])
     return {name: tuple(t.shape) for name, t in model.state_dict().items() if name not in tied}
+
+
+def scale_of(shape):
+    return 2.0 ** round(math.log2(0.5 / math.sqrt(math.prod(shape[1:]))))
 
 
 class Source:
@@ -49,8 +54,7 @@ class Source:
             values = 0.1 * self.normal[:count] + ("norm" in name and name.endswith("weight"))
             file.write(values.to(self.dtype).view(torch.uint8).numpy().tobytes())
             return
-        # One bit of the exponent at a time: a handful of blocks serves a whole model.
-        scale = 2.0 ** round(math.log2(0.5 / math.sqrt(math.prod(shape[1:]))))
+        scale = scale_of(shape)  # a power of two: a handful of blocks serves a whole model
         if scale not in self.blocks:
             self.blocks = {scale: (self.normal * scale).to(self.dtype).view(torch.uint8).numpy()}
         block, size = self.blocks[scale], self.dtype.itemsize
@@ -88,19 +92,70 @@ def write_shard(path, names, shapes, dtype, source):
             source.write(file, name, shapes[name])
 
 
+def quantized_blocks(count, scale):
+    """Q8_0 blocks of `count` elements whose standard deviation is about `scale`."""
+    blocks = torch.randint(0, 256, (count // Q8_0_BLOCK, Q8_0_BYTES), dtype=torch.uint8,
+                           generator=torch.Generator().manual_seed(1))
+    blocks[:, :2] = torch.tensor([scale / 74], dtype=torch.float16).view(torch.uint8)
+    return memoryview(blocks.numpy().reshape(-1))
+
+
+def write_gguf(path, shapes):
+    """Matrices as Q8_0 where their rows allow it, all else as F32."""
+    def text(string):
+        return struct.pack("<Q", len(string)) + string.encode()
+
+    def is_quantized(shape):
+        return len(shape) == 2 and shape[1] % Q8_0_BLOCK == 0
+
+    def bytes_of(shape):
+        count = math.prod(shape)
+        return count // Q8_0_BLOCK * Q8_0_BYTES if is_quantized(shape) else 4 * count
+
+    header = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), 1) + text("general.architecture") + struct.pack("<I", 8)
+    header += text("random")
+    at = 0
+    for name, shape in shapes.items():
+        kind = GGUF_Q8_0 if is_quantized(shape) else GGUF_F32
+        header += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), kind, at)
+        at += -(-bytes_of(shape) // GGUF_ALIGNMENT) * GGUF_ALIGNMENT
+    source, blocks = Source(torch.float32), {}
+    with open(path, "wb", buffering=0) as file:
+        file.write(header + bytes(-len(header) % GGUF_ALIGNMENT))
+        for name, shape in shapes.items():
+            left = bytes_of(shape)
+            pad = bytes(-left % GGUF_ALIGNMENT)
+            if not is_quantized(shape):
+                source.write(file, name, shape)
+                left = 0
+            elif (scale := scale_of(shape)) not in blocks:
+                blocks = {scale: quantized_blocks(BLOCK, scale)}
+            while left:
+                part = min(left, len(blocks[scale]))
+                file.write(blocks[scale][:part])
+                left -= part
+            file.write(pad)
+    return at
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--dtype", choices=NAMES, default="bf16")
+    parser.add_argument("--dtype", choices=[*NAMES, "q8_0"], default="bf16")
     parser.add_argument("--shard", type=float, default=10, help="largest shard, in GB")
     args = parser.parse_args()
     config = json.loads(args.config.read_text())
-    dtype, torch_dtype = NAMES[args.dtype]
     shapes = shapes_of(config)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    (args.folder / "config.json").write_text(json.dumps(config, indent=1))
+    if args.dtype == "q8_0":
+        size = write_gguf(args.folder / "model.gguf", shapes)
+        print(f"{args.folder}/model.gguf: {len(shapes)} tensors, {size / 1e9:.1f} GB")
+        return
+    dtype, torch_dtype = NAMES[args.dtype]
     shards = shards_of(shapes, torch_dtype.itemsize, args.shard * 1e9)
     stem = "diffusion_pytorch_model" if "_class_name" in config else "model"
-    args.folder.mkdir(parents=True, exist_ok=True)
     source, files = Source(torch_dtype), {}
     for i, names in enumerate(shards):
         file = f"{stem}-{i + 1:05}-of-{len(shards):05}.safetensors"
@@ -109,7 +164,6 @@ def main():
     total = sum(math.prod(s) for s in shapes.values())
     index = {"metadata": {"total_size": total * torch_dtype.itemsize}, "weight_map": files}
     (args.folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=1))
-    (args.folder / "config.json").write_text(json.dumps(config, indent=1))
     print(f"{args.folder}: {len(shapes)} tensors, {total / 1e9:.2f} billion parameters, "
           f"{total * torch_dtype.itemsize / 1e9:.1f} GB in {len(shards)} files")
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# --memory: a network larger than the bound gives the same result within it, and what cannot work is refused.
+source "$(dirname "$0")/common.sh"
+
+# ---- A network of 100 MB, in a file of its own size: tensors of equal small numbers, except that rows differ.
+layers=7 width=768
+mkdir big
+cat >big/config.json <<EOF
+{"_class_name": "DiTTransformer2DModel", "num_attention_heads": 12, "attention_head_dim": 64, "in_channels": 4,
+ "num_layers": $layers, "sample_size": 8, "num_embeds_ada_norm": 10, "norm_type": "ada_norm_zero",
+ "activation_fn": "gelu-approximate", "attention_bias": true, "norm_elementwise_affine": false}
+EOF
+python3 - $layers $width <<'EOF'
+import array, json, struct, sys
+layers, C = int(sys.argv[1]), int(sys.argv[2])
+shapes = {"pos_embed.proj.weight": (C, 4, 2, 2), "pos_embed.proj.bias": (C,),
+          "proj_out_1.weight": (2 * C, C), "proj_out_1.bias": (2 * C,),
+          "proj_out_2.weight": (16, C), "proj_out_2.bias": (16,)}
+for i in range(layers):
+    block = f"transformer_blocks.{i}."
+    embedders = {"norm1.emb.timestep_embedder.linear_1": (C, 256), "norm1.emb.timestep_embedder.linear_2": (C, C)}
+    linear = {"norm1.linear": (6 * C, C), "attn1.to_q": (C, C), "attn1.to_k": (C, C), "attn1.to_v": (C, C),
+              "attn1.to_out.0": (C, C), "ff.net.0.proj": (4 * C, C), "ff.net.2": (C, 4 * C)}
+    for name, shape in {**embedders, **linear}.items():
+        shapes[block + name + ".weight"], shapes[block + name + ".bias"] = shape, shape[:1]
+    shapes[block + "norm1.emb.class_embedder.embedding_table.weight"] = (11, C)
+header, at = {}, 0
+for name, shape in shapes.items():
+    size = 4
+    for extent in shape:
+        size *= extent
+    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+    at += size
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+block = array.array("f", ((i * 7919 % 1009 - 504) / 20000 for i in range(1 << 18))).tobytes()
+with open("big/diffusion_pytorch_model.safetensors", "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text)
+    while at:
+        file.write(block[:min(at, len(block))])
+        at -= min(at, len(block))
+def tensor(dtype, shape, data):
+    return {"dtype": dtype, "shape": shape}, data
+inputs = {"hidden_states": tensor("F32", [1, 4, 16, 16], array.array("f", ((i % 13 - 6) / 6 for i in range(1024))).tobytes()),
+          "timestep": tensor("I64", [1], struct.pack("<q", 500)), "class_labels": tensor("I64", [1], struct.pack("<q", 3))}
+header, at = {}, 0
+for name, (entry, data) in inputs.items():
+    header[name] = {**entry, "data_offsets": [at, at + len(data)]}
+    at += len(data)
+text = json.dumps(header).encode()
+with open("in.safetensors", "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text + b"".join(data for _, data in inputs.values()))
+EOF
+file_mb=$(($(stat -c %s big/diffusion_pytorch_model.safetensors) >> 20))
+[ "$file_mb" -gt 100 ] || fail "the file has $file_mb MB only: it would not be mapped"
+
+# ---- The same result, within the bound
+accept forward big --inputs in.safetensors -o whole.safetensors --threads 1
+accept forward big --inputs in.safetensors -o part.safetensors --threads 1 --memory 100M
+numbers() {
+    python3 -c 'import array, json, struct, sys
+bytes = open(sys.argv[1], "rb").read()
+a = array.array("f", bytes[8 + struct.unpack("<Q", bytes[:8])[0]:])
+print(*a)' "$1"
+}
+paste -d' ' <(numbers whole.safetensors | tr ' ' '\n') <(numbers part.safetensors | tr ' ' '\n') |
+    awk '{ d = $1 - $2; d = d < 0 ? -d : d; m = $1 > m ? $1 : -$1 > m ? -$1 : m; w = d > w ? d : w }
+         END { if (!(m > 0) || !(w <= 1e-5 * m)) { print "largest", m, "worst", w; exit 1 } }' || fail "streaming changes the result"
+accept bench big --inputs in.safetensors --rounds 2 --threads 1 --memory 100M --json
+streamed=$(sed -n 's/.*"streamed_mb": \([0-9]*\).*/\1/p' <<<"$output")
+peak=$(sed -n 's/.*"peak_rss_mb": \([0-9]*\).*/\1/p' <<<"$output")
+[ "$streamed" -gt 50 ] || fail "only $streamed MB are streamed: $output"
+if ! grep -qa __asan_init "$dit"; then # which takes memory of its own
+    [ "$peak" -le 100 ] || fail "--memory 100M takes $peak MB: $output"
+fi
+accept info big --plan --inputs in.safetensors --memory 60M
+grep -q '\[streamed\]' <<<"$output" || fail "the plan does not say what is streamed"
+grep -qE 'least memory [0-9.]+ MiB' <<<"$output" || fail "the plan does not say what it needs"
+rm -f ./*.safetensors.tmp whole.safetensors part.safetensors
+
+# ---- Refused
+refuse 1 'the memory bound leaves .* a network that needs' forward big --inputs in.safetensors -o x --memory 2M
+for text in 8 8g 8GG G '' -8G .5G 1e3M 0x1G ' 8G' nan; do
+    refuse 2 '--memory needs a number with a unit, such as 512M or 2.5G' forward big --inputs in.safetensors -o x "--memory=$text"
+done
+refuse 2 '--memory: 10K is no sensible amount' forward big --inputs in.safetensors -o x --memory 10K
+refuse 2 '--memory: 99999999999T is no sensible amount' forward big --inputs in.safetensors -o x --memory 99999999999T
+refuse 2 '--memory is of use with --plan only' info big --memory 8G
