@@ -76,7 +76,8 @@ size_t option_count(const struct option *options);
 dit_status parse_int(const char *text, const char *what, int64_t *value, dit_error *error);
 dit_status parse_uint64(const char *text, const char *what, uint64_t *value, dit_error *error);
 dit_status parse_float(const char *text, const char *what, double *value, dit_error *error);
-// "512M", "2.5G": K, M, G and T are powers of 1024; at least 1M.
+// "512M", "2.5G", "8GiB": K, M, G and T are powers of 1000, so that a bound holds in either reading; with iB of 1024.
+// At least 1M.
 dit_status parse_bytes(const char *text, const char *what, uint64_t *bytes, dit_error *error);
 dit_status parse_shape(const char *text, const char *what, dit_shape *shape, dit_error *error);
 // DIT_BAD_ARGUMENT unless `text` is UTF-8.

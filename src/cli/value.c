@@ -74,11 +74,14 @@ dit_status parse_bytes(const char *text, const char *what, uint64_t *bytes, dit_
     size_t digits = strspn(text, "0123456789."), n = *text == '.' ? 0 : decimal_length(text);
     const char *unit = n && n == digits && text[n] ? strchr(units, text[n]) : NULL;
     const char *rest = unit ? text + n + 1 : text;
-    if (!unit || (strcmp(rest, "") != 0 && strcmp(rest, "B") != 0 && strcmp(rest, "iB") != 0))
+    bool binary = strcmp(rest, "iB") == 0;
+    if (!unit || (*rest && !binary && strcmp(rest, "B") != 0))
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s needs a number with a unit, such as 512M or 2.5G, not \"%.60s\"",
                         what, text);
-    double number = strtod(text, NULL) * (double)(UINT64_C(1) << 10 * (unit - units + 1));
-    if (number < 0x1p20 || number > 0x1p60)
+    double number = strtod(text, NULL);
+    for (const char *u = units; u <= unit; u++)
+        number *= binary ? 1024 : 1000;
+    if (number < 1e6 || number > 0x1p60)
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s: %.60s is no sensible amount of memory; give 1M or more", what,
                         text);
     *bytes = (uint64_t)number;

@@ -29,7 +29,7 @@ static double bytes_of(const dit_view *v)
 // In one step of the case's sweep. Long runs are repeated less.
 static void measure(const op_case *c, op_sweep sweep, dit_isa isa)
 {
-    enum { ROUNDS = 25, FEWEST = 5 };
+    enum { ROUNDS = 25, FEWEST = 2 };
     const double patience = 2; // seconds
     const dit_kernel *kernel = dit_cpu_kernel_of(isa, c->op);
     op_run run;
@@ -67,6 +67,7 @@ static void measure(const op_case *c, op_sweep sweep, dit_isa isa)
     if (flops > 0)
         printf(", %6.1f GFLOP/s", 1e-9 * flops / seconds[0]);
     printf("  %s\n", op_run_text(&run, text));
+    fflush(stdout);
     free(workspace);
     free(arranged);
     op_run_free(&run);

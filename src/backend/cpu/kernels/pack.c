@@ -80,12 +80,16 @@ void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int
         dit_pack_panel(dtype, b, b_row, b_col, k, columns, panel);
         return;
     }
-    // Once for a weight: columns outermost reads memory in order.
+    // Columns outermost reads memory in order; a stretch at a time stays in the first cache: twice as fast as all of k.
+    enum { STRETCH = 256 };
     const uint16_t *from = b;
     uint16_t *to = panel;
-    for (int j = 0; j < COLUMNS; j++)
-        for (int64_t p = 0; p < k; p++)
-            to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
+    for (int64_t p0 = 0; p0 < k; p0 += STRETCH) {
+        int64_t p1 = k - p0 < STRETCH ? k : p0 + STRETCH;
+        for (int j = 0; j < COLUMNS; j++)
+            for (int64_t p = p0; p < p1; p++)
+                to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
+    }
 }
 
 void dit_pack_decoded_columns(dit_dtype format, const void *matrix, int64_t row, int64_t r0, int64_t e0, int64_t k,
