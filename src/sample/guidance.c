@@ -24,7 +24,7 @@ dit_guidance dit_guidance_of(dit_guidance_kind kind, double scale)
 
 bool dit_guidance_acts(const dit_guidance *g, int call, int calls)
 {
-    return g->scale != 1 && call >= (int)(g->start * calls) && call < (int)(g->stop * calls);
+    return call >= (int)(g->start * calls) && call < (int)(g->stop * calls);
 }
 
 // The standard deviation, with n - 1 in the denominator.

@@ -30,7 +30,7 @@ dit_guidance dit_guidance_of(dit_guidance_kind kind, double scale);
 // The kind by its name on the command line: "cfg", "apg", "cfg-zero"; false when there is none.
 bool dit_guidance_kind_from_name(const char *name, dit_guidance_kind *kind);
 
-// Whether there is guidance at that call; otherwise one answer, with the condition, is all that is needed.
+// Whether that call is in the interval; outside of it one answer, with the condition, is all that is needed.
 bool dit_guidance_acts(const dit_guidance *g, int call, int calls);
 
 // Combines the two answers of call `call`, each (batch, channels, inner). Only the first `guided` channels take part;
