@@ -75,11 +75,12 @@ const struct command command_tokenize = {
     .min_operands = 1,
     .max_operands = 1,
     .options = tokenize_options,
-    .details = "Reads text from the standard input and prints one JSON list of ids for each line, as transformers and\n"
-               "tokenizers give them: with the tokens that the model wants around a text, not filled up, and uncut\n"
-               "unless --max-length is given. Lines end at the line feed alone; broken UTF-8 is read as U+FFFD.\n"
-               "DIR holds a tokenizer.json, or spiece.model, tokenizer.model, vocab.json with merges.txt, or vocab.txt\n"
-               "with what tokenizer_config.json and special_tokens_map.json say; FILE is one of these.",
+    .details =
+        "Reads text from the standard input and prints one JSON list of ids for each line, as transformers and\n"
+        "tokenizers give them: with the tokens that the model wants around a text, not filled up, and uncut\n"
+        "unless --max-length is given. Lines end at the line feed alone; broken UTF-8 is read as U+FFFD.\n"
+        "DIR holds a tokenizer.json, or spiece.model, tokenizer.model, vocab.json with merges.txt, or vocab.txt\n"
+        "with what tokenizer_config.json and special_tokens_map.json say; FILE is one of these.",
     .examples = tokenize_examples,
     .run = tokenize,
 };
