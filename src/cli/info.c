@@ -3,7 +3,8 @@
 #include "cli/format.h"
 #include "cli/probe_options.h"
 #include "io/json.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "models/original.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,17 +25,18 @@ static const struct option options[] = {
 
 // ---- Facts as JSON; the text for people is printed from the same object.
 
-static uint64_t element_count(const dit_safetensors_entry *entry)
+static uint64_t element_count(const dit_tensor_entry *entry)
 {
     if (entry->rank > DIT_MAX_RANK)
-        return entry->dtype == DIT_DTYPES ? 0 : entry->bytes / dit_dtype_size(entry->dtype);
+        return entry->dtype == DIT_DTYPES ? 0
+                                          : entry->bytes / dit_dtype_size(entry->dtype); // no block format has so many
     uint64_t count = 1;
     for (int i = 0; i < entry->rank; i++)
         count *= (uint64_t)entry->dim[i]; // the reader has checked that shape and bytes agree
     return count;
 }
 
-static json_t *tensor_facts(const dit_safetensors_entry *entry)
+static json_t *tensor_facts(const dit_tensor_entry *entry)
 {
     json_t *shape = json_array();
     for (int i = 0; i < entry->rank && i < DIT_MAX_RANK; i++)
@@ -44,12 +46,13 @@ static json_t *tensor_facts(const dit_safetensors_entry *entry)
     return json_pack("{s:s, s:s, s:o}", "name", entry->name, "dtype", entry->dtype_name, "shape", shape);
 }
 
-static json_t *weights_facts(const dit_safetensors *set)
+static json_t *weights_facts(const dit_tensor_file *set)
 {
     json_t *dtypes = json_object(), *tensors = json_array(), *metadata = json_object();
     uint64_t parameters = 0, bytes = 0;
-    for (size_t i = 0; i < dit_safetensors_count(set); i++) {
-        const dit_safetensors_entry *entry = dit_safetensors_at(set, i);
+    for (size_t i = 0; i < dit_tensor_file_count(set); i++) {
+        dit_tensor_entry e = dit_tensor_file_at(set, i);
+        const dit_tensor_entry *entry = &e;
         uint64_t count = element_count(entry);
         json_int_t before = json_integer_value(json_object_get(dtypes, entry->dtype_name));
         json_object_set_new(dtypes, entry->dtype_name, json_integer(before + (json_int_t)count));
@@ -57,13 +60,13 @@ static json_t *weights_facts(const dit_safetensors *set)
         parameters += count;
         bytes += entry->bytes;
     }
-    for (size_t i = 0; i < dit_safetensors_metadata_count(set); i++) {
-        dit_text_pair pair = dit_safetensors_metadata_at(set, i);
+    for (size_t i = 0; i < dit_tensor_file_metadata_count(set); i++) {
+        dit_text_pair pair = dit_tensor_file_metadata_at(set, i);
         json_object_set_new(metadata, pair.key, json_string(pair.value));
     }
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "file", dit_safetensors_path(set), "parameters",
-                     (json_int_t)parameters, "bytes", (json_int_t)bytes, "dtypes", dtypes, "metadata", metadata,
-                     "tensors", tensors);
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "file", dit_tensor_file_path(set), "kind",
+                     dit_tensor_file_kind_name(set), "parameters", (json_int_t)parameters, "bytes", (json_int_t)bytes,
+                     "dtypes", dtypes, "metadata", metadata, "tensors", tensors);
 }
 
 static char *join(const char *folder, const char *name)
@@ -100,20 +103,34 @@ static dit_status read_json(const char *folder, const char *name, json_t **value
     return error->status;
 }
 
+// What network an original single file holds, and the configuration that follows from its shapes.
+static void add_original_facts(json_t *facts, dit_tensor_file *file)
+{
+    dit_original *original = NULL;
+    dit_error ignored = {0};
+    if (dit_original_find(&original, file, NULL, &ignored) || !original)
+        return;
+    json_object_set_new(facts, "original", json_string(dit_original_family(original)));
+    json_object_set_new(facts, "config", json_loads(dit_original_config(original), 0, NULL));
+    dit_original_free(original);
+}
+
 // Facts of one file of weights, or of one component's folder: its weights, and its configuration where it has one.
 static dit_status component_facts(const char *path, json_t **facts, dit_error *error)
 {
-    dit_safetensors *set = NULL;
+    dit_tensor_file *set = NULL;
     json_t *config = NULL;
     *facts = NULL;
     if (is_folder(path) && read_json(path, "config.json", &config, error))
         return error->status;
-    if (!dit_safetensors_open(&set, path, error)) {
+    if (!dit_tensor_file_open(&set, path, error)) {
         *facts = weights_facts(set);
         if (config)
             json_object_set(*facts, "config", config);
+        else
+            add_original_facts(*facts, set);
     }
-    dit_safetensors_close(set);
+    dit_tensor_file_close(set);
     json_decref(config);
     return error->status;
 }
@@ -219,6 +236,9 @@ static void print_component(json_t *facts, bool with_tensors)
         return;
     print_clean(json_string_value(json_object_get(facts, "file")));
     char parameters[FORMAT_SIZE], bytes[FORMAT_SIZE];
+    const char *original = json_string_value(json_object_get(facts, "original"));
+    printf("\n  %s%s%s", json_string_value(json_object_get(facts, "kind")), original ? ", original names of " : "",
+           original ? original : "");
     printf("\n  %zu tensors, %s parameters, %s", json_array_size(json_object_get(facts, "tensors")),
            format_count(parameters, json_number_value(json_object_get(facts, "parameters"))),
            format_bytes(bytes, json_number_value(json_object_get(facts, "bytes"))));
@@ -343,8 +363,12 @@ const struct command command_info = {
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
-    .details = "FILE is a safetensors file or the index of a set of shards; DIR a component's folder (config.json and\n"
-               "weights) or a pipeline's (model_index.json). Files are checked whole, but no tensor is read.",
+    .details =
+        "FILE is a safetensors file, the index of a set of shards, a GGUF file or one by torch.save (.pt, .bin, "
+        ".ckpt);\n"
+        "DIR a component's folder (config.json and weights) or a pipeline's (model_index.json). Files are checked\n"
+        "whole, but no tensor is read. Of an original single file the configuration is shown that follows from its\n"
+        "shapes. What a run takes beside the weights: --plan.",
     .examples = examples,
     .run = run,
 };
