@@ -4,7 +4,7 @@
 
 NAME/ holds config.json, diffusion_pytorch_model.safetensors, inputs.safetensors, inputs-grad.safetensors (the same and
 `target`), figures.json (gflop of one forward) and openvino.xml with openvino.bin, the same network converted, in
-float32. DiT-XL-2 takes 6 GB on disk, DiT-S-2 0.3 GB.
+float32. DiT-XL-2 takes 6 GB on disk, DiT-S-2 0.3 GB, the autoencoders of Stable Diffusion 0.7 GB each.
 """
 
 import json
@@ -14,7 +14,7 @@ import shutil
 import warnings
 
 import torch
-from diffusers import DiTTransformer2DModel
+from diffusers import AutoencoderKL, DiTTransformer2DModel
 from safetensors.torch import save_file
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dit" / "bench"
@@ -24,6 +24,8 @@ CASES = {
     "DiT-XL-2": dict(layers=28, heads=16, head=72, batch=2),
     "DiT-S-2": dict(layers=12, heads=6, head=64, batch=8),
 }
+# Rombach et al. 2022: the autoencoder of Stable Diffusion 1, decoding one picture of this side.
+DECODERS = {"AutoencoderKL-256": 256, "AutoencoderKL-512": 512}
 
 
 def gflop(config, batch):
@@ -58,23 +60,60 @@ def make(name, layers, heads, head, batch):
     (folder / "figures.json").write_text(json.dumps({"gflop": round(gflop(model.config, batch), 3)}) + "\n")
 
 
-def convert(model, inputs, folder):
-    """Saves the network in OpenVINO's form, float32, with the batch's fixed shapes."""
+def decoder_gflop(model, z):
+    """As above, of model.decode(z): counted on shapes alone."""
+    total = 0
+
+    def count(module, inputs, output):
+        nonlocal total
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            total += 2 * output.numel() * module.weight[0].numel()
+        else:  # attention: two products of all positions with all
+            batch, channels, height, width = output.shape
+            total += 4 * batch * channels * (height * width) ** 2
+
+    model = AutoencoderKL.from_config(model.config).to("meta").eval()
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)) or type(module).__name__ == "Attention":
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        model.decode(z.to("meta"))
+    return 1e-9 * total
+
+
+def make_decoder(name, side):
+    folder = CACHE / name
+    if (folder / "figures.json").exists():
+        return
+    print(f"making {folder}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(0)
+    model = AutoencoderKL(block_out_channels=(128, 256, 512, 512), down_block_types=("DownEncoderBlock2D",) * 4,
+                          up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2, sample_size=side).eval()
+    model.save_pretrained(folder)
+    inputs = {"z": torch.randn(1, 4, side // 8, side // 8)}
+    save_file(inputs, folder / "inputs.safetensors")
+    convert(model, inputs, folder, "decode")
+    (folder / "figures.json").write_text(json.dumps({"gflop": round(decoder_gflop(model, inputs["z"]), 3)}) + "\n")
+
+
+def convert(model, inputs, folder, method="forward"):
+    """Saves a method of the network in OpenVINO's form, float32, with the batch's fixed shapes."""
     import openvino
 
     names = list(inputs)
 
-    class Forward(torch.nn.Module):
+    class Network(torch.nn.Module):
         def __init__(self):
             super().__init__()
             self.model = model
 
-        def forward(self, hidden_states, timestep, class_labels):
-            return self.model(hidden_states, timestep, class_labels, return_dict=False)[0]
+        def forward(self, *arguments):
+            return getattr(self.model, method)(*arguments, return_dict=False)[0]
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer says that sizes become constants, which is what we want
-        converted = openvino.convert_model(Forward(), example_input=inputs)
+        converted = openvino.convert_model(Network(), example_input=tuple(inputs.values()))
     for port, name in zip(converted.inputs, names):
         port.get_tensor().set_names({name})
     converted.reshape({name: list(inputs[name].shape) for name in names})
@@ -84,3 +123,5 @@ def convert(model, inputs, folder):
 if __name__ == "__main__":
     for case, sizes in CASES.items():
         make(case, **sizes)
+    for case, side in DECODERS.items():
+        make_decoder(case, side)

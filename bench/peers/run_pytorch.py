@@ -1,19 +1,19 @@
-"""Times PyTorch on one DiT folder, with the flags and the JSON of `dit bench`.
+"""Times PyTorch on one folder of diffusers, with the flags and the JSON of `dit bench`.
 
     venv-torch/bin/python bench/peers/run_pytorch.py DIR --inputs F [--compile] [--grad] [--optimizer adamw] ... --json
 
-One round is a forward; with --grad a forward and backward of mean((sample - target)^2); with --optimizer also the step.
+One round is a forward, or with --method decode a decode; with --grad a forward and backward of mean((sample - target)^2); with --optimizer also the step.
 """
 
 import argparse
 import json
+import pathlib
 import resource
 import statistics
 import time
 
 import diffusers
 import torch
-from diffusers import DiTTransformer2DModel
 from safetensors.torch import load_file
 
 
@@ -21,6 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--inputs", required=True)
+    parser.add_argument("--method", choices=["forward", "decode"], default="forward")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--grad", action="store_true")
     parser.add_argument("--optimizer", choices=["adamw"])
@@ -33,8 +34,10 @@ def main():
 
     inputs = load_file(arguments.inputs)
     target = inputs.pop("target", None)
-    model = DiTTransformer2DModel.from_pretrained(arguments.folder).eval()  # eval: no random label dropout
-    network = torch.compile(model) if arguments.compile else model
+    name = json.loads((pathlib.Path(arguments.folder) / "config.json").read_text())["_class_name"]
+    model = getattr(diffusers, name).from_pretrained(arguments.folder).eval()  # eval: no random label dropout
+    method = getattr(model, arguments.method)
+    network = torch.compile(method) if arguments.compile else method
     training = arguments.grad or arguments.optimizer
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True) if arguments.optimizer else None
 

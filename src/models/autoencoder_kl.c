@@ -31,11 +31,13 @@ static dit_tensor norm_act_conv(dit_graph *g, const struct config *c, nn_activat
 // x: (B, C, H, W) -> (B, features, H, W).
 static dit_tensor residual_block(dit_graph *g, const struct config *c, dit_tensor x, int64_t features)
 {
+    // The shortcut comes first: the norm is then x's last reader and takes over its memory.
+    dit_tensor shortcut = x;
+    if (dit_extent(g, x, 1) != features)
+        shortcut = nn_conv_2d(g, "conv_shortcut", x, features, 1, 1);
     dit_tensor h = norm_act_conv(g, c, c->activation, "norm1", "conv1", x, features);
     h = norm_act_conv(g, c, c->activation, "norm2", "conv2", h, features);
-    if (dit_extent(g, x, 1) != features)
-        x = nn_conv_2d(g, "conv_shortcut", x, features, 1, 1);
-    return dit_tap(g, "out", dit_add(g, x, h));
+    return dit_tap(g, "out", dit_add(g, shortcut, h));
 }
 
 // Attention of all positions to all, one head as wide as the picture has channels. x, result: (B, C, H, W).

@@ -1,7 +1,8 @@
 // graph/ops/group_norm.c: y = (x - mean) / sqrt(variance + eps) * weight + bias, mean and (biased) variance over the
 // channels of a group and all positions. Wu and He 2018 (arXiv 1803.08494), equations 1 to 7.
 //   x: (B, C, ...) f32, f16, bf16     weight, bias: (C) float, either may be absent     groups: divides C     eps: >= 0
-//   y: like x
+//   y: like x     activation of the result: from fusion only, f32
+#include "graph/activation.h"
 #include "graph/normalization.h"
 
 static dit_status shape(dit_op_call *call, dit_error *error)
@@ -42,7 +43,7 @@ static void reference(const dit_op_call *call, const double *const *in, double *
         for (int64_t i = 0; i < n; i++) {
             int64_t c = r % a->groups * channels + i / cut.inner;
             double normal = (in[0][r * n + i] - m.mean) * m.scale;
-            out[0][r * n + i] = normal * (in[1] ? in[1][c] : 1) + (in[2] ? in[2][c] : 0);
+            out[0][r * n + i] = dit_activated(a->activation, normal * (in[1] ? in[1][c] : 1) + (in[2] ? in[2][c] : 0));
         }
     }
 }

@@ -3,8 +3,8 @@
 // Made by fusion only, f32:
 //   activation     gate: broadcastable to y, constant along axis -2, or (N)     residual: (..., N)
 // Backward: dx = dy @ weight, dweight = dy^T @ x over all rows, dbias = the sum of dy's rows.
+#include "graph/activation.h"
 #include "graph/ops/rules.h"
-#include <math.h>
 
 enum { X, WEIGHT, BIAS, GATE, RESIDUAL };
 
@@ -59,23 +59,6 @@ static void gradient(dit_graph *g, const dit_gradient_call *c)
         c->din[BIAS] = dit_sum(g, dy, 1u << 0, false);
 }
 
-static double activated(dit_activation activation, double x)
-{
-    switch (activation) {
-    case DIT_SILU:
-        return x / (1 + exp(-x));
-    case DIT_GELU_TANH:
-        return x / (1 + exp(-2 * sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case DIT_GELU_ERF:
-        return 0.5 * x * erfc(-x * M_SQRT1_2);
-    case DIT_RELU:
-        return x < 0 ? 0 : x;
-    case DIT_NO_ACTIVATION:
-        break;
-    }
-    return x;
-}
-
 static void reference(const dit_op_call *call, const double *const *in, double *const *out)
 {
     const struct dit_linear_attributes *a = call->attributes;
@@ -92,7 +75,7 @@ static void reference(const dit_op_call *call, const double *const *in, double *
         double sum = bias ? bias[n] : 0;
         for (int64_t k = 0; k < K; k++)
             sum += x[k] * w[k];
-        double v = activated(a->activation, sum);
+        double v = dit_activated(a->activation, sum);
         if (gate)
             v *= gate[walk.offset[1]];
         out[0][i] = v + (residual ? residual[i] : 0);

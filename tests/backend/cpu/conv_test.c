@@ -59,7 +59,7 @@ static dit_shape shape_of(int64_t first, int64_t second, const int64_t *rest, in
 
 static dit_shape output_of(const geometry *g, const dit_window *w)
 {
-    struct dit_conv_attributes a = {*w};
+    struct dit_conv_attributes a = {.window = *w};
     dit_view in[3] = {{.dtype = DIT_F32, .shape = shape_of(g->B, g->C, g->in, g->axes)},
                       {.dtype = DIT_F32, .shape = shape_of(g->O, g->C / g->groups, g->kernel, g->axes)},
                       {.dtype = DIT_DTYPES}},
@@ -92,7 +92,7 @@ static void check_all(dit_isa isa)
             int64_t k = g->C / g->groups * taps;
             kernel_case c = {
                 .op = DIT_OP_conv,
-                .attributes = &(struct dit_conv_attributes){w},
+                .attributes = &(struct dit_conv_attributes){.window = w},
                 .inputs = 3,
                 .in = {{.shape = x}, {.shape = weight}, {.shape = DIT_SHAPE(g->O), .lie = biased ? DENSE : ABSENT}},
                 .tolerance = tolerance_of_sum(k),

@@ -1,13 +1,37 @@
 // backend/cpu/kernels/group_norm.c: y = (x - mean) / sqrt(variance + eps) * weight + bias, x: (B, C, ...), statistics
-// over the channels of a group and all positions. One pass for the statistics, one for the result.
+// over the channels of a group and all positions, and an activation. One pass for the statistics, one for the result.
+#include "backend/cpu/finish.h"
 #include "backend/cpu/group_row.h"
 #include "backend/cpu/nest.h"
 
-static void channel(float *y, const float *x, float mean, float scale, float shift, int64_t n)
+VEC_INLINE void channel(dit_activation activation, float *y, const float *x, float mean, float scale, float shift,
+                        int64_t n)
 {
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (x[i] - mean) * scale + shift;
+    for (int64_t i = 0; i < n; i += DIT_LANES) {
+        vec v = n - i >= DIT_LANES ? vec_load(x + i) : vec_load_part(x + i, 0, n - i);
+        v = finish_activated(activation, (v - mean) * scale + shift);
+        if (n - i >= DIT_LANES)
+            vec_store(y + i, v);
+        else
+            vec_store_part(y + i, v, n - i);
+    }
+}
+
+static void any_channel(dit_activation activation, float *y, const float *x, float mean, float scale, float shift,
+                        int64_t n)
+{
+    switch (activation) {
+#define CASE(activation)                                                                                               \
+    case activation:                                                                                                   \
+        channel(activation, y, x, mean, scale, shift, n);                                                              \
+        break;
+        CASE(DIT_NO_ACTIVATION)
+        CASE(DIT_SILU)
+        CASE(DIT_GELU_TANH)
+        CASE(DIT_GELU_ERF)
+        CASE(DIT_RELU)
+#undef CASE
+    }
 }
 
 static void run(const dit_op_call *call)
@@ -24,7 +48,8 @@ static void run(const dit_op_call *call)
         dit_row_moments m = dit_group_moments(x + g * n, n, a->eps);
         for (int64_t k = 0; k < channels; k++) {
             int64_t c = g % a->groups * channels + k, at = g * n + k * inner;
-            channel(y + at, x + at, m.mean, weight ? m.scale * weight[c] : m.scale, bias ? bias[c] : 0, inner);
+            any_channel(a->activation, y + at, x + at, m.mean, weight ? m.scale * weight[c] : m.scale,
+                        bias ? bias[c] : 0, inner);
         }
     }
 }
