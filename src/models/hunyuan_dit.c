@@ -1,20 +1,10 @@
 // models/hunyuan_dit.c: text-to-image diffusion transformer with two text encoders and long skip connections.
 // Hunyuan-DiT: Li et al. 2024 (arXiv 2405.08748), section 2.1, figure 7; long skips: Bao et al. 2022 (arXiv
 // 2209.12152). Weight names: diffusers HunyuanDiT2DModel.
+#include "models/hunyuan_dit.h"
 #include "models/arguments.h"
 #include "nn/adaptive_norm.h"
 #include <math.h>
-
-typedef struct hunyuan_dit_config {
-    int heads, head_width, width;
-    int in_channels, out_channels;
-    int layers, patch;
-    int text_features, text_features_t5, pooled_features; // of BERT, T5, and T5's pooled states
-    int text_length, text_length_t5;                      // in tokens
-    bool size_and_style;                                  // conditions of versions up to 1.1
-    int64_t feed_forward_width;
-    nn_feed_forward_kind feed_forward;
-} hunyuan_dit_config;
 
 enum { MOST_LAYERS = 1024, POOL_HEADS = 8, SIZES = 6, SIZE_FEATURES = 256 };
 
@@ -55,7 +45,7 @@ static dit_tensor attention_pool(dit_graph *g, dit_tensor x, int64_t features)
 }
 
 // Time plus what the pooled text, the picture's sizes and its style say, (B, C).
-static dit_tensor embed_condition(dit_graph *g, const hunyuan_dit_config *c, const dit_named_tensors *in,
+static dit_tensor embed_condition(dit_graph *g, const dit_hunyuan_dit_config *c, const dit_named_tensors *in,
                                   dit_dtype dtype)
 {
     const nn_time_options time = {.frequencies = 256, .flip = true, .dtype = dtype};
@@ -78,7 +68,7 @@ static dit_tensor embed_condition(dit_graph *g, const hunyuan_dit_config *c, con
 }
 
 // Both texts in a row, (B, S, K), with learned padding where their masks are zero.
-static dit_tensor embed_texts(dit_graph *g, const hunyuan_dit_config *c, const dit_named_tensors *in)
+static dit_tensor embed_texts(dit_graph *g, const dit_hunyuan_dit_config *c, const dit_named_tensors *in)
 {
     int64_t length = c->text_length + c->text_length_t5, B = dit_extent(g, dit_named_find(in, "hidden_states"), 0);
     dit_tensor t5 = dit_named_find(in, "encoder_hidden_states_t5");
@@ -113,8 +103,8 @@ static dit_tensor turn(dit_graph *g, dit_tensor x, const dit_tensor rope[2])
 }
 
 // Of x: (B, T, C) to itself, or to texts (B, S, K), whose keys are not turned.
-static dit_tensor attention(dit_graph *g, const hunyuan_dit_config *c, const char *name, dit_tensor x, dit_tensor texts,
-                            const dit_tensor rope[2])
+static dit_tensor attention(dit_graph *g, const dit_hunyuan_dit_config *c, const char *name, dit_tensor x,
+                            dit_tensor texts, const dit_tensor rope[2])
 {
     const nn_attention_options o = {.head_width = c->head_width, .qk_norm = NN_QK_LAYER, .qk_norm_eps = 1e-6f};
     dit_tensor from = dit_is_none(texts) ? x : texts, y = DIT_NONE;
@@ -137,7 +127,7 @@ struct condition {
 };
 
 // One block. x: (B, T, C); skip: like x, or none.
-static dit_tensor block(dit_graph *g, const hunyuan_dit_config *c, dit_tensor x, dit_tensor skip,
+static dit_tensor block(dit_graph *g, const dit_hunyuan_dit_config *c, dit_tensor x, dit_tensor skip,
                         const struct condition *on)
 {
     int64_t B = dit_extent(g, on->embedded, 0);
@@ -158,13 +148,13 @@ static dit_tensor block(dit_graph *g, const hunyuan_dit_config *c, dit_tensor x,
 }
 
 // How many blocks have a skip, and as many leave one.
-static int skips_of(const hunyuan_dit_config *c)
+static int skips_of(const dit_hunyuan_dit_config *c)
 {
     return c->layers / 2 > 1 ? c->layers / 2 - 1 : 0;
 }
 
 // All blocks: the last ones see the outputs of the first ones, the latest first, plus what a control network adds.
-static dit_tensor blocks(dit_graph *g, const hunyuan_dit_config *c, dit_tensor x, const dit_named_tensors *in,
+static dit_tensor blocks(dit_graph *g, const dit_hunyuan_dit_config *c, dit_tensor x, const dit_named_tensors *in,
                          const struct condition *on)
 {
     int count = skips_of(c), controls = dit_named_members(in, "controlnet_block_samples"), left = 0;
@@ -198,7 +188,7 @@ static void check_text(dit_graph *g, const dit_named_tensors *in, const char *st
     dit_check_extent(g, mask, dit_named_find(in, mask), 1, length, length_key);
 }
 
-static void check_arguments(dit_graph *g, const hunyuan_dit_config *c, const dit_named_tensors *in, int64_t tokens)
+static void check_arguments(dit_graph *g, const dit_hunyuan_dit_config *c, const dit_named_tensors *in, int64_t tokens)
 {
     dit_tensor latents = dit_named_find(in, "hidden_states"), sizes = dit_named_find(in, "image_meta_size"),
                style = dit_named_find(in, "style"), cosine = dit_named_find(in, "image_rotary_emb.0"),
@@ -249,7 +239,7 @@ static const dit_argument arguments[] = {{"hidden_states", true, 4, 4},
 // padding; image_meta_size: (B, 6) or (6 B); style: (B); image_rotary_emb: (T, D) twice. Gives (B, C_out, H, W).
 static void describe(dit_graph *g, const void *config, const dit_named_tensors *in, dit_named_tensors *out)
 {
-    const hunyuan_dit_config *c = config;
+    const dit_hunyuan_dit_config *c = config;
     dit_tensor latents = dit_named_find(in, "hidden_states");
     int64_t rows = dit_extent(g, latents, 2) / c->patch, columns = dit_extent(g, latents, 3) / c->patch;
     check_arguments(g, c, in, rows * columns);
@@ -269,7 +259,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     dit_named_add(out, "sample", nn_unpatchify_2d(g, x, c->patch, c->out_channels, rows, columns));
 }
 
-static void check(const hunyuan_dit_config *c, dit_json json, dit_error *error)
+static void check(const dit_hunyuan_dit_config *c, dit_json json, dit_error *error)
 {
     if (c->width != c->heads * c->head_width)
         dit_json_fail(json, "hidden_size", error, "is %d; %d heads of %d features make %d", c->width, c->heads,
@@ -287,9 +277,9 @@ static void check(const hunyuan_dit_config *c, dit_json json, dit_error *error)
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
-    // Nothing is computed with them, here or in diffusers.
-    static const char *const ignored[] = {"sample_size", "norm_type", NULL};
-    hunyuan_dit_config *c = config;
+    // Nothing is computed with it, here or in diffusers.
+    static const char *const ignored[] = {"norm_type", NULL};
+    dit_hunyuan_dit_config *c = config;
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 16, 1, 1024, error);
     c->head_width = (int)dit_json_int_or(json, "attention_head_dim", 88, 1, 4096, error);
     c->width = (int)dit_json_int_or(json, "hidden_size", 1152, 1, 1 << 22, error);
@@ -306,6 +296,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->feed_forward_width =
         (int64_t)(dit_json_number_or(json, "mlp_ratio", 4, 0, 1024, error) * (c->heads * c->head_width));
     c->feed_forward = (nn_feed_forward_kind)dit_json_choice_or(json, "activation_fn", nn_feed_forward_names, 0, error);
+    c->sample_size = (int)dit_json_int_or(json, "sample_size", 32, 1, 1 << 16, error);
     dit_json_ignore(json, ignored, error);
     check(c, json, error);
     dit_json_refuse_unread(json, error);
@@ -314,7 +305,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
 
 const dit_model_class dit_model_class_hunyuan_dit = {
     .name = "HunyuanDiT2DModel",
-    .config_bytes = sizeof(hunyuan_dit_config),
+    .config_bytes = sizeof(dit_hunyuan_dit_config),
     .configure = configure,
     .method[DIT_FORWARD] = {arguments, describe},
 };

@@ -64,19 +64,22 @@ static void free_request(struct request *r)
     dit_json_close(r->json);
 }
 
-// The largest difference from the pictures (N, H, W, 3).
-static double compare_pictures(const dit_image *images, int count, const dit_array *wanted)
+// The largest difference from the pictures (N, H, W, 3), which are the upper left corner of pictures of `size`.
+static double compare_pictures(const dit_image *images, int count, const dit_array *wanted, const int64_t size[2])
 {
     double worst = 0;
-    int64_t one = wanted->shape.dim[1] * wanted->shape.dim[2] * wanted->shape.dim[3];
+    int64_t row = wanted->shape.dim[2] * wanted->shape.dim[3];
     assert_int_equal(wanted->shape.dim[0], count);
     for (int i = 0; i < count; i++) {
-        assert_int_equal(images[i].height, wanted->shape.dim[1]);
-        assert_int_equal(images[i].width, wanted->shape.dim[2]);
+        assert_int_equal(images[i].height, size[0]);
+        assert_int_equal(images[i].width, size[1]);
         assert_int_equal(images[i].channels, wanted->shape.dim[3]);
-        const uint8_t *pixels = (const uint8_t *)wanted->data + i * one;
-        for (int64_t k = 0; k < one; k++)
-            worst = fmax(worst, abs(images[i].pixels[k] - pixels[k]));
+        for (int64_t y = 0; y < wanted->shape.dim[1]; y++) {
+            const uint8_t *pixels = (const uint8_t *)wanted->data + (i * wanted->shape.dim[1] + y) * row;
+            const uint8_t *own = images[i].pixels + y * size[1] * wanted->shape.dim[3];
+            for (int64_t k = 0; k < row; k++)
+                worst = fmax(worst, abs(own[k] - pixels[k]));
+        }
     }
     return worst;
 }
@@ -110,7 +113,14 @@ static void check_case(const char *folder, const char *name)
     dit_safetensors_get(own, "latents", &found, &error);
     assert_fine(error);
     double latents = distance_of(&found, &wanted, 0).largest;
-    double pixels = compare_pictures(images, r.request.count, &pictures);
+    int64_t size[2] = {pictures.shape.dim[1], pictures.shape.dim[2]};
+    if (dit_safetensors_find(result, "picture_size") >= 0) {
+        dit_array whole;
+        dit_safetensors_get(result, "picture_size", &whole, &error);
+        assert_fine(error);
+        memcpy(size, whole.data, sizeof size);
+    }
+    double pixels = compare_pictures(images, r.request.count, &pictures, size);
     print_message("%-24s latents within %.2g, pictures within %g/255\n", name, latents, pixels);
     hold("latents", name, latents, LATENTS);
     hold("pictures", name, pixels, PICTURES);
