@@ -59,7 +59,10 @@ static dit_status find_class(dit_component *c, dit_json root, dit_error *error)
         c->class = dit_model_class_of_type(name);
     } else {
         name = dit_json_text(root, key, error);
-        c->class = dit_model_class_find(name);
+        // A general class of earlier releases: its norms say which network it became.
+        const char *norm = dit_json_text_or(root, "norm_type", "", error);
+        bool pixart = !strcmp(name, "Transformer2DModel") && !strcmp(norm, "ada_norm_single");
+        c->class = dit_model_class_find(pixart ? "PixArtTransformer2DModel" : name);
     }
     if (c->class || error->status)
         return error->status;
