@@ -27,9 +27,10 @@ static bool is_folder(const char *path)
 }
 
 // The weights of a folder that holds no safetensors, in `found`.
-static bool find_torch_weights(const char *folder, char *found, size_t size)
+static bool find_other_weights(const char *folder, char *found, size_t size)
 {
-    static const char *const names[] = {"diffusion_pytorch_model.bin", "pytorch_model.bin"};
+    static const char *const names[] = {"diffusion_pytorch_model.gguf", "model.gguf", "diffusion_pytorch_model.bin",
+                                        "pytorch_model.bin"};
     static const char *const preferred[] = {"diffusion_pytorch_model.safetensors",
                                             "diffusion_pytorch_model.safetensors.index.json", "model.safetensors",
                                             "model.safetensors.index.json"};
@@ -97,7 +98,7 @@ dit_status dit_tensor_file_open(dit_tensor_file **out, const char *path, dit_err
     if (!f)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
     bool folder = is_folder(path);
-    if (folder && find_torch_weights(path, found, sizeof found)) {
+    if (folder && find_other_weights(path, found, sizeof found)) {
         path = found;
         folder = false;
     }
