@@ -359,8 +359,12 @@ static void read_special(dit_tokenizer *t, dit_json specials, dit_json token, in
     const char *name = dit_json_text(token, "id", error);
     dit_json_int_or(token, "type_id", 0, 0, INT32_MAX, error);
     dit_json special = dit_json_object(specials, error->status ? "" : name, error);
-    *count +=
+    size_t more =
         dit_json_ints(special, "ids", ids + *count, 1, DIT_MOST_AROUND - *count, 0, dit_tokenizer_size(t) - 1, error);
+    for (size_t i = 0; i < more && !error->status; i++)
+        if (!dit_tokenizer_token(t, (int)ids[*count + i]))
+            dit_json_fail(special, "ids", error, "has %d, which is the id of no token", (int)ids[*count + i]);
+    *count += more;
 }
 
 static void read_template(dit_tokenizer *t, dit_json processor, dit_error *error)
@@ -404,7 +408,8 @@ static void read_pair(dit_tokenizer *t, dit_json processor, dit_error *error)
         dit_json list = dit_json_list(processor, keys[i], error);
         json_t *value = json_array_get(list.value, 1);
         int64_t id = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (!error->status && (json_array_size(list.value) != 2 || id < 0 || id >= dit_tokenizer_size(t)))
+        if (!error->status && (json_array_size(list.value) != 2 || id < 0 || id >= dit_tokenizer_size(t) ||
+                               !dit_tokenizer_token(t, (int)id)))
             dit_json_fail(processor, keys[i], error, "must be a token and its id");
         else if (!error->status && (t->before_count == DIT_MOST_AROUND || t->after_count == DIT_MOST_AROUND))
             dit_json_fail(processor, keys[i], error, "is one token more than the %d around a text", DIT_MOST_AROUND);

@@ -281,6 +281,35 @@ static void files_of_other_kinds_are_refused(void **state)
         refuse_edit(cases[i].path, cases[i].value, cases[i].status, cases[i].word);
 }
 
+static void ids_around_a_text_must_be_tokens(void **state)
+{
+    (void)state;
+    static const char pair[] = "{\"type\": \"BertProcessing\", \"cls\": [\"<pad>\", 0], \"sep\": [\"x\", %d]}";
+    static const char hole[] = "{\"type\": \"BPE\", \"vocab\": {\"a\": 5}, \"merges\": []}";
+    char text[128];
+    snprintf(text, sizeof text, pair, 100000);
+    refuse_edit("post_processor", text, DIT_BAD_FILE, "post_processor.sep");
+    // "<pad>" is 0 and "<end>" 1 by added_tokens; of this vocabulary 5 is a token, and 2 is not.
+    scratch s;
+    dit_error error = {0};
+    dit_tokenizer *t;
+    json_t *root = json_load_file(FIXTURES "/tokenizer.json", 0, NULL);
+    json_object_set_new(root, "model", json_loads(hole, 0, NULL));
+    scratch_make(&s);
+    for (int id = 1; id < 3; id++) {
+        snprintf(text, sizeof text, pair, id);
+        json_object_set_new(root, "post_processor", json_loads(text, 0, NULL));
+        json_dump_file(root, scratch_path(&s, "tokenizer.json"), 0);
+        dit_tokenizer_open(&t, s.folder, &error);
+        if (id == 1)
+            assert_fine(error);
+        dit_tokenizer_close(t);
+    }
+    assert_refused(&error, DIT_BAD_FILE, "tokenizer.json", "post_processor.sep");
+    json_decref(root);
+    scratch_remove(&s);
+}
+
 static void a_doubled_merge_is_refused(void **state)
 {
     (void)state;
@@ -317,6 +346,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_utf8_is_refused),
         cmocka_unit_test(a_long_word_takes_no_time),
         cmocka_unit_test(files_of_other_kinds_are_refused),
+        cmocka_unit_test(ids_around_a_text_must_be_tokens),
         cmocka_unit_test(a_doubled_merge_is_refused),
         cmocka_unit_test(every_byte_has_a_character_of_its_own),
     };
