@@ -381,11 +381,11 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
 
 // A list of integers, or `otherwise` where the key is absent. Returns how many.
 static int read_list(dit_json json, const char *key, const int *otherwise, int count, int fewest, int room,
-                     int64_t least, int *list, dit_error *error)
+                     int64_t least, int64_t most, int *list, dit_error *error)
 {
     int64_t values[MOST_PATCHES];
     if (dit_json_has(json, key)) {
-        count = (int)dit_json_ints(json, key, values, (size_t)fewest, (size_t)room, least, 1 << 20, error);
+        count = (int)dit_json_ints(json, key, values, (size_t)fewest, (size_t)room, least, most, error);
         for (int i = 0; i < count; i++)
             list[i] = (int)values[i];
         return count;
@@ -427,10 +427,10 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
     c->time_scale = (float)dit_json_number_or(json, "t_scale", 1000, -1e9, 1e9, error);
     c->theta = (float)dit_json_number_or(json, "rope_theta", 256, 1e-3, 1e9, error);
-    c->patches = read_list(json, "all_patch_size", (const int[]){2}, 1, 1, MOST_PATCHES, 1, c->patch, error);
-    int frames = read_list(json, "all_f_patch_size", (const int[]){1}, 1, 1, MOST_PATCHES, 1, c->frames, error);
-    read_list(json, "axes_dims", (const int[]){32, 48, 48}, 3, 3, 3, 0, c->split, error);
-    read_list(json, "axes_lens", (const int[]){1024, 512, 512}, 3, 3, 3, 1, c->lengths, error);
+    c->patches = read_list(json, "all_patch_size", (const int[]){2}, 1, 1, MOST_PATCHES, 1, 1024, c->patch, error);
+    int frames = read_list(json, "all_f_patch_size", (const int[]){1}, 1, 1, MOST_PATCHES, 1, 1024, c->frames, error);
+    read_list(json, "axes_dims", (const int[]){32, 48, 48}, 3, 3, 3, 0, 4096, c->split, error);
+    read_list(json, "axes_lens", (const int[]){1024, 512, 512}, 3, 3, 3, 1, 1 << 20, c->lengths, error);
     dit_json_ignore(json, ignored, error);
     check(c, json, frames, error);
     dit_json_refuse_unread(json, error);
