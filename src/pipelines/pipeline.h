@@ -50,6 +50,7 @@ typedef struct dit_job {
     int64_t channels, height, width;       // of the latents
     int64_t picture_height, picture_width; // pixels that the decoder gives
     int64_t output_height, output_width;   // pixels that the user gets: resized to cover it, and cropped
+    double state_scale;                    // of the sampler's state, where the latents are not of unit variance; 0: 1
     int64_t shift_tokens;                  // of the picture, from which a sampler with a dynamic shift gets its mu
     dit_sampler_arguments
         sampler_arguments; // of the sampler's set-up: mu, ...; sigmas are of malloc, freed with the job

@@ -156,6 +156,12 @@ static dit_status open_sampler(struct run *r, dit_error *error)
     return dit_sampler_begin(r->sampler, &size, job->channels, dit_start_picture_first(job, r->sampler), error);
 }
 
+static void scale_state(float *state, int64_t n, double scale)
+{
+    for (int64_t i = 0; scale != 0 && i < n; i++)
+        state[i] *= (float)scale;
+}
+
 // Unit noise times the sampler's first sigma, or the start picture brought to its noise level.
 static dit_status fill_state(struct run *r, dit_error *error)
 {
@@ -168,6 +174,7 @@ static dit_status fill_state(struct run *r, dit_error *error)
         return dit_start_picture_begin(&r->start, r->sampler, r->state, error);
     for (int64_t i = 0; !r->model->class->steps_network_input && i < n; i++)
         r->state[i] *= r->sampler->init_noise_sigma;
+    scale_state(r->state, n, job->state_scale);
     return DIT_OK;
 }
 
@@ -240,6 +247,8 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
     for (int64_t i = 0; !error->status && i < n; i++)
         if (!isfinite(r.state[i]))
             dit_fail(error, DIT_BAD_NUMBER, "the model gave a value that is no number; its weights may be damaged");
+    if (!error->status && job->state_scale != 0)
+        scale_state(r.state, n, 1 / job->state_scale);
     dit_model_part_done(model, model->parts[0].kind->name);
     dit_start_picture_free(&r.start);
     dit_sampler_free(r.sampler);

@@ -1,9 +1,11 @@
-// pipelines/sana.c: SanaPipeline: prompts behind an instruction through Gemma 2, pictures in the trained shape nearest
-// to the one asked for, from an autoencoder of 32 pixels to a latent. Defaults and numbers of diffusers 0.42.
-// Xie et al. 2024 (arXiv 2410.10629).
+// pipelines/sana.c: SanaPipeline and SanaSprintPipeline: prompts behind an instruction through Gemma 2, pictures in the
+// trained shape nearest to the one asked for, from an autoencoder of 32 pixels to a latent. Defaults and numbers of
+// diffusers 0.42. Xie et al. 2024 (arXiv 2410.10629).
 #include "models/sana.h"
+#include "graph/ops.h"
 #include "pipelines/aspect_ratio.h"
 #include "text/clean.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +34,7 @@ static const dit_sana_config *config_of(const dit_model *m)
     return dit_model_transformer_config(m);
 }
 
-static dit_status start(dit_model *m, dit_job *job, dit_error *error)
+static dit_status start_sized(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_sana_config *c = config_of(m);
     if (!job->request->prompt)
@@ -42,14 +44,20 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
                         "%s/transformer/config.json: \"sample_size\" is %d; %s knows pictures of 16, "
                         "32, 64 and 128 latents",
                         m->folder, c->sample_size, m->class->name);
+    job->channels = c->in_channels;
+    return dit_job_size_by_aspect_ratio(m, job, c->sample_size * PIXELS, SIDE, SIDE, error);
+}
+
+static dit_status start(dit_model *m, dit_job *job, dit_error *error)
+{
+    const dit_sana_config *c = config_of(m);
     if (c->guidance)
         return dit_fail(error, DIT_UNSUPPORTED,
                         "%s/transformer/config.json: \"guidance_embeds\" is true; such a network is "
                         "drawn with by SanaSprintPipeline",
                         m->folder);
     dit_job_choose(m, job, 20, 4.5);
-    job->channels = c->in_channels;
-    return dit_job_size_by_aspect_ratio(m, job, c->sample_size * PIXELS, SIDE, SIDE, error);
+    return start_sized(m, job, error);
 }
 
 // `before` and the text as the network knows texts, lower case and stripped; of malloc, NULL on failure.
@@ -161,4 +169,81 @@ const dit_pipeline_class dit_pipeline_class_sana = {
     .start = start,
     .encode = encode,
     .time = time_of,
+};
+
+// Sprint: two steps of a consistency model, guidance distilled into the network. The network sees a flow's state and
+// time, the sampler TrigFlow's: Chen et al. 2025 (arXiv 2503.09641), section 3.1.
+// ---------------------------------------------------------------------------------------------------------------------
+
+static dit_status start_sprint(dit_model *m, dit_job *job, dit_error *error)
+{
+    if (!config_of(m)->guidance)
+        return dit_fail(error, DIT_UNSUPPORTED,
+                        "%s/transformer/config.json: \"guidance_embeds\" is false; such a network is "
+                        "drawn with by SanaPipeline",
+                        m->folder);
+    if (config_of(m)->sample_size != 32)
+        return dit_fail(error, DIT_UNSUPPORTED, "%s/transformer/config.json: \"sample_size\" is %d; %s knows 32",
+                        m->folder, config_of(m)->sample_size, m->class->name);
+    dit_job_choose(m, job, 2, 4.5);
+    job->guided = false; // the network is given the scale
+    job->state_scale = dit_json_number_or(dit_json_root(m->scheduler), "sigma_data", 0.5, 1e-6, 1e6, error);
+    return error->status ? error->status : start_sized(m, job, error);
+}
+
+static dit_status encode_sprint(dit_model *m, const dit_job *job, dit_generator *generator, dit_conditions conditions,
+                                const dit_watch *watch, dit_error *error)
+{
+    if (encode(m, job, generator, conditions, watch, error))
+        return error->status;
+    dit_array *guidance = dit_arrays_add(&conditions[0], "guidance", DIT_F32, DIT_SHAPE(job->rows), error);
+    double scale = dit_model_part_number(m, "transformer", "guidance_embeds_scale", 0.1, error);
+    for (int64_t i = 0; guidance && i < job->rows; i++)
+        ((float *)guidance->data)[i] = (float)job->guidance_scale * (float)scale;
+    return error->status;
+}
+
+// TrigFlow's angle as the flow's time.
+static double time_of_sprint(const dit_model *m, const dit_job *job, double timestep)
+{
+    (void)m, (void)job;
+    float t = (float)timestep;
+    return (double)(sinf(t) / (cosf(t) + sinf(t)));
+}
+
+// sqrt(t^2 + (1 - t)^2): how much smaller the flow's state is.
+static dit_tensor shrink(dit_graph *g, dit_tensor t)
+{
+    return dit_sqrt(g, dit_add(g, dit_square(g, t), dit_square(g, dit_affine(g, t, -1, 1))));
+}
+
+static void describe_sprint(const dit_model *m, dit_graph *g, const dit_job *job, dit_tensor latents, dit_tensor time,
+                            dit_named_tensors *in)
+{
+    (void)m;
+    dit_tensor t = dit_tap(g, "sprint.time", dit_reshape(g, time, DIT_SHAPE(job->rows, 1, 1, 1)));
+    dit_tensor x = dit_mul(g, dit_affine(g, latents, (float)(1 / job->state_scale), 0), shrink(g, t)); // (B, C, H, W)
+    dit_named_add(in, "hidden_states", dit_tap(g, "sprint.state", x));
+    dit_named_add(in, "timestep", time);
+}
+
+// The flow's velocity as TrigFlow's: ((1 - 2 t) x + (1 - 2 t + 2 t^2) v) / sqrt(t^2 + (1 - t)^2), times sigma_data.
+static dit_tensor answer_sprint(const dit_model *m, dit_graph *g, const dit_job *job, const dit_named_tensors *out)
+{
+    (void)m;
+    dit_tensor t = dit_tap_read(g, "sprint.time"), x = dit_tap_read(g, "sprint.state");
+    dit_tensor line = dit_affine(g, t, -2, 1);
+    dit_tensor of_v = dit_add(g, line, dit_affine(g, dit_square(g, t), 2, 0));
+    dit_tensor sum = dit_add(g, dit_mul(g, x, line), dit_mul(g, dit_named_find(out, "sample"), of_v));
+    return dit_affine(g, dit_div(g, sum, shrink(g, t)), (float)job->state_scale, 0);
+}
+
+const dit_pipeline_class dit_pipeline_class_sana_sprint = {
+    .name = "SanaSprintPipeline",
+    .parts = parts,
+    .start = start_sprint,
+    .encode = encode_sprint,
+    .describe = describe_sprint,
+    .answer = answer_sprint,
+    .time = time_of_sprint,
 };
