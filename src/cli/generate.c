@@ -35,6 +35,7 @@ enum {
     GRID,
     OUTPUT,
     MEMORY,
+    LORA,
     INTERACTIVE,
     JSON
 };
@@ -81,6 +82,8 @@ static const struct option options[] = {
     [OUTPUT] = {"output", OPTION_PATH, 'o', .value = "FILE", .unset = "out.png", .help = "PNG to write"},
     [MEMORY] = {"memory", OPTION_BYTES, .value = "SIZE", .unset = "no bound",
                 .help = "hold at most this much memory, such as 8G; other weights are streamed"},
+    [LORA] = {"lora", OPTION_PATHS, .value = "FILE[=S]",
+              .help = "low-rank adapters, and what they count (1); may be given several times"},
     [INTERACTIVE] = {"interactive", OPTION_FLAG, 'i', .help = "type one prompt after another"},
     [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object about the pictures"},
     {0},
@@ -308,6 +311,23 @@ static void draw_all(struct session *s, const dit_request *r, dit_error *error)
         draw(s, r, s->output, error);
 }
 
+// --lora FILE or FILE=0.8
+static dit_status add_loras(dit_model *model, const struct option_value *lora, dit_error *error)
+{
+    for (size_t i = 0; i < lora->count && !error->status; i++) {
+        char path[4096];
+        double strength = 1;
+        const char *equals = strrchr(lora->texts[i], '=');
+        int length = (int)(equals ? (size_t)(equals - lora->texts[i]) : strlen(lora->texts[i]));
+        if (equals && parse_float(equals + 1, "--lora FILE=S", &strength, error))
+            break;
+        if ((size_t)snprintf(path, sizeof path, "%.*s", length, lora->texts[i]) >= sizeof path)
+            return dit_fail(error, DIT_NO_FILE, "--lora: the path is too long");
+        dit_model_add_lora(model, path, strength, error);
+    }
+    return error->status;
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
@@ -320,8 +340,10 @@ static dit_status run(const struct call *call, dit_error *error)
         !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
         const dit_request r = request_of(o, &s.pictures);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
-        s.load_seconds = seconds_now() - start;
-        draw_all(&s, &r, error);
+        if (!add_loras(s.model, &o[LORA], error)) {
+            s.load_seconds = seconds_now() - start;
+            draw_all(&s, &r, error);
+        }
     }
     dit_model_close(s.model);
     close_pictures(&s.pictures);

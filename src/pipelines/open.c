@@ -102,6 +102,7 @@ void dit_model_close(dit_model *m)
     dit_model_close_parts(m);
     dit_json_close(m->scheduler);
     dit_json_close(m->index);
+    dit_model_free_loras(m);
     free(m->folder);
     free(m);
 }

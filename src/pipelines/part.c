@@ -34,7 +34,7 @@ static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
     part->component.memory = m->memory;
     for (const char *const *class = part->kind->classes; *class; class ++)
         if (!strcmp(*class, part->component.class->name))
-            return DIT_OK;
+            return dit_model_apply_loras(m, part, error);
     return dit_fail(error, DIT_BAD_FILE, "%s: %s takes a %s here, this is a %s", path, m->class->name,
                     part->kind->classes[0], part->component.class->name);
 }

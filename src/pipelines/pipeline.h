@@ -26,7 +26,7 @@
 
 typedef struct dit_pipeline_class dit_pipeline_class;
 
-enum { DIT_MOST_PARTS = 8, DIT_MOST_TOKENIZERS = 4 };
+enum { DIT_MOST_PARTS = 8, DIT_MOST_TOKENIZERS = 4, DIT_MOST_LORAS = 16 };
 
 // A network that a family's folder has.
 typedef struct dit_part_kind {
@@ -120,6 +120,12 @@ typedef struct dit_network {
     char signature[1024]; // names and shapes of the conditions
 } dit_network;
 
+// A file of low-rank adapters, and what they count.
+typedef struct dit_model_lora {
+    char *path;
+    double strength;
+} dit_model_lora;
+
 // The state behind a dit_model of the public header.
 struct dit_model {
     const dit_pipeline_class *class;
@@ -132,6 +138,8 @@ struct dit_model {
         char name[32];
         dit_tokenizer *tokenizer;
     } tokenizers[DIT_MOST_TOKENIZERS];
+    dit_model_lora loras[DIT_MOST_LORAS];
+    int lora_count;
     bool keep_parts;               // what is done stays open for the next picture
     size_t memory;                 // bytes that the process may hold; 0: no bound. dit_memory_left says what is left
     bool predicts_sample;          // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
@@ -157,6 +165,9 @@ void dit_model_part_done(dit_model *model, const char *name);
 void dit_model_keep_parts(dit_model *model, bool keep);
 dit_status dit_model_open_parts(dit_model *model, dit_error *error);
 void dit_model_close_parts(dit_model *model);
+// The adapters that the model has been given, into a part that was opened (pipelines/lora.c).
+dit_status dit_model_apply_loras(dit_model *model, dit_part *part, dit_error *error);
+void dit_model_free_loras(dit_model *model);
 // The tokenizer in folder `name`, opened when it is not. NULL and an error when that fails.
 dit_tokenizer *dit_model_tokenizer(dit_model *model, const char *name, dit_error *error);
 
