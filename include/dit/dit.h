@@ -79,10 +79,6 @@ DIT_API void dit_model_close(dit_model *model);
  * fit are read from their files again whenever they are used, ahead of the computation. What cannot be kept within the
  * bound fails with DIT_NO_MEMORY and says what it would need. */
 DIT_API void dit_model_set_memory(dit_model *model, size_t bytes);
-/* Adds the low-rank adapters (LoRA, DoRA) of a file by diffusers, PEFT or kohya's scripts, before the first picture is
- * drawn; `strength` is what they count, 1 as they were trained. May be called for several files. Fails with
- * DIT_BAD_FILE when they do not fit the model, which is then not to be used. */
-DIT_API dit_status dit_model_add_lora(dit_model *model, const char *path, double strength, dit_error *error);
 /* The most memory that the process has held so far, in bytes; 0: the system does not say. */
 DIT_API size_t dit_peak_memory(void);
 

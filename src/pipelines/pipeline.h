@@ -165,6 +165,10 @@ void dit_model_part_done(dit_model *model, const char *name);
 void dit_model_keep_parts(dit_model *model, bool keep);
 dit_status dit_model_open_parts(dit_model *model, dit_error *error);
 void dit_model_close_parts(dit_model *model);
+// Adds the low-rank adapters (LoRA, DoRA) of a file by diffusers, PEFT or kohya's scripts, before the first picture is
+// drawn; `strength` is what they count, 1 as they were trained. May be called for several files. Fails with
+// DIT_BAD_FILE when they do not fit the model, which is then not to be used.
+dit_status dit_model_add_lora(dit_model *model, const char *path, double strength, dit_error *error);
 // The adapters that the model has been given, into a part that was opened (pipelines/lora.c).
 dit_status dit_model_apply_loras(dit_model *model, dit_part *part, dit_error *error);
 void dit_model_free_loras(dit_model *model);

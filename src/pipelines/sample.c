@@ -70,7 +70,14 @@ static float *run_network(struct run *r, dit_plan *plan, const float *input, dit
         memcpy(latents + done * r->picture, input, half * sizeof *latents);
     for (int64_t i = 0; time && i < rows; i++)
         time[i] = (float)t;
-    return dit_plan_run(plan, dit_watch_stops, (void *)r->watch, error) ? NULL : dit_plan_output(plan, "answer").data;
+    dit_error stopped = {0};
+    if (!dit_plan_run(plan, dit_watch_stops, (void *)r->watch, &stopped))
+        return dit_plan_output(plan, "answer").data;
+    if (stopped.status == DIT_CANCELLED)
+        dit_fail(error, DIT_CANCELLED, "stopped during sample, %d of %d", r->sampler->next, r->sampler->calls);
+    else
+        dit_fail(error, stopped.status, "%s", stopped.message);
+    return NULL;
 }
 
 static dit_status call_network(struct run *r, dit_error *error)

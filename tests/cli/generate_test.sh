@@ -24,6 +24,11 @@ seeds=$("$dit" generate -p x --json -o x.png -q)$("$dit" generate -p x --json -o
 [ "$(grep -o '"seed": [0-9]*' <<<"$seeds" | sort -u | wc -l)" -eq 2 ] || fail "no seed given, twice the same: $seeds"
 rm -f ./*.png ./*.safetensors
 
+# ---- Adapters that are none
+refuse 1 'nosuch.safetensors' generate -p x --lora nosuch.safetensors -o a.png
+refuse 1 'lora|adapter' generate -p x --lora model/transformer/diffusion_pytorch_model.safetensors=0.5 -o a.png
+refuse 2 '--lora' generate -p x --lora model/transformer/diffusion_pytorch_model.safetensors=strong -o a.png
+
 # ---- Bad usage
 refuse 2 '--prompt' generate
 refuse 2 '--prompt: say what to draw|--prompt.*value' generate --prompt
