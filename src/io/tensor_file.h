@@ -11,8 +11,8 @@ typedef enum dit_file_kind { DIT_FILE_SAFETENSORS, DIT_FILE_GGUF, DIT_FILE_TORCH
 typedef struct dit_tensor_file dit_tensor_file; // see dit_tensor_file_close
 
 // Opens a file, an index of shards, or a folder: dit_safetensors_open's, or one whose weights are
-// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin. Everything is checked, as the reader of its kind says, before any
-// tensor is handed out.
+// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin. Everything is checked, as
+// the reader of its kind says, before any tensor is handed out.
 dit_status dit_tensor_file_open(dit_tensor_file **file, const char *path, dit_error *error);
 void dit_tensor_file_close(dit_tensor_file *file); // may be NULL; ends every array that it handed out
 
