@@ -56,7 +56,8 @@ void help_describe_option(char *text, size_t size, const struct option *o)
     if (o->kind == OPTION_TEXTS || o->kind == OPTION_PATHS)
         NOTE("; may be repeated");
     if (o->kind == OPTION_TEXT && o->choices)
-        NOTE("; one of %s", o->choices);
+        for (const char *c = o->choices; *c; c += strcspn(c, "|") + (c[strcspn(c, "|")] != 0))
+            NOTE("%s%.*s", c == o->choices ? "; one of " : ", ", (int)strcspn(c, "|"), c);
     if ((o->kind == OPTION_INT || o->kind == OPTION_FLOAT) && o->max >= BOUNDLESS)
         NOTE("; at least %.15g", o->min);
     else if ((o->kind == OPTION_INT || o->kind == OPTION_FLOAT) && (o->min != 0 || o->max != 0))
