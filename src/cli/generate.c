@@ -1,4 +1,5 @@
 // cli/generate.c: `dit generate`: pictures from a prompt or a class.
+#include "cli/adapters.h"
 #include "cli/command.h"
 #include "cli/interactive.h"
 #include "cli/interrupt.h"
@@ -36,6 +37,7 @@ enum {
     OUTPUT,
     MEMORY,
     LORA,
+    LORA_DIR,
     INTERACTIVE,
     JSON
 };
@@ -84,6 +86,8 @@ static const struct option options[] = {
                 .help = "hold at most this much memory, such as 8G; other weights are streamed"},
     [LORA] = {"lora", OPTION_PATHS, .value = "FILE[=S]",
               .help = "low-rank adapters, and what they count (1); may be given several times"},
+    [LORA_DIR] = {"lora-dir", OPTION_PATH, .value = "DIR",
+                  .help = "take <lora:name:0.8> out of --prompt and add name.safetensors of this folder"},
     [INTERACTIVE] = {"interactive", OPTION_FLAG, 'i', .help = "type one prompt after another"},
     [JSON] = {"json", OPTION_FLAG, .help = "print one JSON object about the pictures"},
     {0},
@@ -311,42 +315,29 @@ static void draw_all(struct session *s, const dit_request *r, dit_error *error)
         draw(s, r, s->output, error);
 }
 
-// --lora FILE or FILE=0.8
-static dit_status add_loras(dit_model *model, const struct option_value *lora, dit_error *error)
-{
-    for (size_t i = 0; i < lora->count && !error->status; i++) {
-        char path[4096];
-        double strength = 1;
-        const char *equals = strrchr(lora->texts[i], '=');
-        int length = (int)(equals ? (size_t)(equals - lora->texts[i]) : strlen(lora->texts[i]));
-        if (equals && parse_float(equals + 1, "--lora FILE=S", &strength, error))
-            break;
-        if ((size_t)snprintf(path, sizeof path, "%.*s", length, lora->texts[i]) >= sizeof path)
-            return dit_fail(error, DIT_NO_FILE, "--lora: the path is too long");
-        dit_model_add_lora(model, path, strength, error);
-    }
-    return error->status;
-}
-
 static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
     struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
+    dit_prompt_loras loras = {0};
     double start = seconds_now();
     if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
     if (!check_output_path(s.output, "--output", 0, error) &&
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
         !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
-        const dit_request r = request_of(o, &s.pictures);
+        dit_request r = request_of(o, &s.pictures);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
-        if (!add_loras(s.model, &o[LORA], error)) {
+        if (r.prompt && o[LORA_DIR].given && !adapters_of_prompt(s.model, o[LORA_DIR].text, r.prompt, &loras, error))
+            r.prompt = loras.prompt;
+        if (!error->status && !adapters_add(s.model, &o[LORA], error)) {
             s.load_seconds = seconds_now() - start;
             draw_all(&s, &r, error);
         }
     }
     dit_model_close(s.model);
     close_pictures(&s.pictures);
+    dit_prompt_loras_free(&loras);
     return error->status;
 }
 

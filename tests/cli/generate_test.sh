@@ -29,6 +29,13 @@ refuse 1 'nosuch.safetensors' generate -p x --lora nosuch.safetensors -o a.png
 refuse 1 'lora|adapter' generate -p x --lora model/transformer/diffusion_pytorch_model.safetensors=0.5 -o a.png
 refuse 2 '--lora' generate -p x --lora model/transformer/diffusion_pytorch_model.safetensors=strong -o a.png
 
+mkdir adapters
+refuse 1 'adapters/none.safetensors' generate -p 'x <lora:none:0.5>' --lora-dir adapters -o a.png
+refuse 2 'lora:../model' generate -p 'x <lora:../model>' --lora-dir adapters -o a.png
+refuse 2 '--prompt' generate -p 'x <lora:none:strong>' --lora-dir adapters -o a.png
+accept generate -p 'x <lora:none>' --seed 1 -o a.png # without --lora-dir these are words like others
+rm -r adapters a.png
+
 # ---- Bad usage
 refuse 2 '--prompt' generate
 refuse 2 '--prompt: say what to draw|--prompt.*value' generate --prompt
