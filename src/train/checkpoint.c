@@ -15,7 +15,12 @@ enum { KEPT = 2, MAX_PATH = 4096, MAX_NAME = 512 };
 static const int64_t MOST_STEPS = 1000000000000000; // as in recipes
 static const char *const kinds[] = {"weight", "m", "v", "ema0", "ema1", "ema2", "ema3"};
 
-static float *state_of(const dit_optimized *item, int kind)
+static dit_dtype dtype_of(const dit_optimizer *o, int kind)
+{
+    return kind == 1 || kind == 2 ? o->options.moments : DIT_F32;
+}
+
+static void *state_of(const dit_optimized *item, int kind)
 {
     return kind == 0 ? item->weight : kind == 1 ? item->m : kind == 2 ? item->v : item->ema[kind - 3];
 }
@@ -96,7 +101,7 @@ dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const
     for (int i = 0; !error->status && i < o->count; i++)
         for (int k = 0; k < states; k++, n++) {
             snprintf(names[n], MAX_NAME, "%s/%s", kinds[k], o->items[i].name);
-            items[n] = (dit_safetensors_item){names[n], DIT_F32, o->items[i].shape, state_of(&o->items[i], k)};
+            items[n] = (dit_safetensors_item){names[n], dtype_of(o, k), o->items[i].shape, state_of(&o->items[i], k)};
         }
     if (!error->status && !path_of(path, folder, o->steps, error) &&
         !dit_safetensors_write(path, items, n, metadata, 2, NULL, NULL, error))
@@ -106,17 +111,18 @@ dit_status dit_checkpoint_save(const char *folder, const dit_optimizer *o, const
     return error->status;
 }
 
-static dit_status load_item(dit_safetensors *file, dit_optimized *item, int kind, dit_error *error)
+static dit_status load_item(dit_safetensors *file, const dit_optimizer *o, dit_optimized *item, int kind,
+                            dit_error *error)
 {
     char name[MAX_NAME], found[160], needed[160];
     dit_array array;
     snprintf(name, sizeof name, "%s/%s", kinds[kind], item->name);
     if (dit_safetensors_get(file, name, &array, error))
         return error->status;
-    if (array.dtype != DIT_F32 || !dit_shape_equal(&array.shape, &item->shape))
-        return dit_fail(error, DIT_BAD_FILE, "%s: %s is %s %s, the model needs f32 %s", dit_safetensors_path(file),
-                        name, dit_dtype_name(array.dtype), dit_shape_text(&array.shape, found),
-                        dit_shape_text(&item->shape, needed));
+    if (array.dtype != dtype_of(o, kind) || !dit_shape_equal(&array.shape, &item->shape))
+        return dit_fail(error, DIT_BAD_FILE, "%s: %s is %s %s, the model needs %s %s", dit_safetensors_path(file), name,
+                        dit_dtype_name(array.dtype), dit_shape_text(&array.shape, found),
+                        dit_dtype_name(dtype_of(o, kind)), dit_shape_text(&item->shape, needed));
     memcpy(state_of(item, kind), array.data, dit_array_bytes(&array));
     dit_safetensors_release(file, &array);
     return DIT_OK;
@@ -136,7 +142,7 @@ static dit_status load_file(dit_safetensors *file, dit_optimizer *o, int64_t ste
                         (size_t)o->count * (size_t)states);
     for (int i = 0; i < o->count; i++)
         for (int k = 0; k < states; k++)
-            if (load_item(file, &o->items[i], k, error))
+            if (load_item(file, o, &o->items[i], k, error))
                 return error->status;
     o->steps = steps;
     return DIT_OK;

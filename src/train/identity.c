@@ -76,6 +76,8 @@ char *dit_identity_of(const dit_recipe *r, const dit_dataset *set)
     number(f, "train.accumulate", r->train.accumulate);
     fprintf(f, "train.seed %llu\n", (unsigned long long)r->train.seed);
     number(f, "train.ema's length", r->train.optimizer.ema_count);
+    if (r->train.optimizer.moments != DIT_F32)
+        text(f, "train.moments", dit_dtype_name(r->train.optimizer.moments));
     bool failed = ferror(f);
     if (fclose(f) || failed) {
         free(lines);

@@ -12,18 +12,21 @@ typedef struct dit_optimizer_options {
     double weight_decay;      // of matrices
     double bias_weight_decay; // of biases and norm weights: parameters of fewer than two axes longer than 1
     double clip_norm;         // 0: no clipping
+    dit_dtype moments;        // how they are stored: DIT_F32, or DIT_BF16, which takes half the memory
     int ema_count;
     double ema[DIT_MAX_EMA]; // decays
 } dit_optimizer_options;
 
-// One parameter with its state, all f32 and of `count` elements.
+// One parameter with its state of `count` elements, f32 but for the moments. Moments in bf16 are rounded up or down at
+// random, so that on average they keep what a step adds, however little (Gupta et al. 2015, arXiv 1502.02551); the
+// random bits are functions of step, parameter and element.
 typedef struct dit_optimized {
     const char *name; // borrowed
     dit_shape shape;
     int64_t count;
     float *weight;   // borrowed
     float *gradient; // borrowed; set before each step
-    float *m, *v;    // first and second moments
+    void *m, *v;     // first and second moments, of options.moments
     float *ema[DIT_MAX_EMA];
     bool is_matrix;
 } dit_optimized;

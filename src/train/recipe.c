@@ -31,6 +31,7 @@ struct train_part {
     int batch, accumulate;
     double lr, least_lr, beta1, beta2, eps, weight_decay, bias_weight_decay, clip_norm;
     dit_rate_schedule schedule;
+    dit_dtype moments;
     double *ema;
     unsigned ema_count;
     bool recompute;
@@ -59,7 +60,8 @@ static const char defaults[] =
     "            label_smoothing: 0, steps: 1000}\n"
     "train: {accumulate: 1, lr: 1e-4, least_lr: 0, warmup: 0, schedule: constant, beta1: 0.9, beta2: 0.999, eps: "
     "1e-8,\n"
-    "        weight_decay: 0, bias_weight_decay: 0, clip_norm: 1, ema: [0.9999], recompute: false, seed: 0,\n"
+    "        weight_decay: 0, bias_weight_decay: 0, clip_norm: 1, ema: [0.9999], moments: f32, recompute: false, seed: "
+    "0,\n"
     "        checkpoint_every: 1000, sample_every: 1000}\n"
     "samples: {prompts: [], steps: 50, guidance_scale: 4, ema: 0, dtype: f32}\n";
 
@@ -71,6 +73,7 @@ static const cyaml_strval_t targets[] = {{"default", THE_PROCESS_HAS_ONE},
                                          {"sample", DIT_TARGET_SAMPLE},
                                          {"velocity", DIT_TARGET_VELOCITY}};
 static const cyaml_strval_t times[] = {{"uniform", DIT_TIMES_UNIFORM}, {"logit_normal", DIT_TIMES_LOGIT_NORMAL}};
+static const cyaml_strval_t moments[] = {{"f32", DIT_F32}, {"bf16", DIT_BF16}};
 static const cyaml_strval_t schedules[] = {
     {"constant", DIT_RATE_CONSTANT}, {"cosine", DIT_RATE_COSINE}, {"linear", DIT_RATE_LINEAR}};
 static const cyaml_strval_t dtypes[] = {{"f32", DIT_F32}, {"f16", DIT_F16}, {"bf16", DIT_BF16}};
@@ -128,6 +131,7 @@ static const cyaml_schema_field_t train_fields[] = {
     NUMBER(train_part, bias_weight_decay),
     NUMBER(train_part, clip_norm),
     CHOICE(train_part, schedule, schedules),
+    CHOICE(train_part, moments, moments),
     CYAML_FIELD_SEQUENCE("ema", CYAML_FLAG_POINTER, struct train_part, ema, &ema_decay, 0, DIT_MAX_EMA),
     BOOLEAN(train_part, recompute),
     CYAML_FIELD_END};
@@ -304,6 +308,7 @@ static void take_over(dit_recipe *r, struct recipe_file *f)
                                                  .weight_decay = t->weight_decay,
                                                  .bias_weight_decay = t->bias_weight_decay,
                                                  .clip_norm = t->clip_norm,
+                                                 .moments = t->moments,
                                                  .ema_count = (int)t->ema_count};
     for (unsigned i = 0; i < t->ema_count; i++)
         r->train.optimizer.ema[i] = t->ema[i];

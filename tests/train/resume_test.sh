@@ -16,7 +16,7 @@ samples: {steps: 2, ema: 0, prompts: [$5]}
 END
 }
 recipe classes 'class: DiTTransformer2DModel' 'set: images' 'batch: 4, checkpoint_every: 7' ''
-recipe sums 'class: DiTTransformer2DModel' 'set: images' 'batch: 2, accumulate: 2, schedule: cosine, checkpoint_every: 7' ''
+recipe sums 'class: DiTTransformer2DModel' 'set: images' 'batch: 2, accumulate: 2, schedule: cosine, moments: bf16, checkpoint_every: 7' ''
 recipe text 'class: TextDiTTransformer2DModel, text_layers: 1, text_length: 8, vocabulary: 300' 'set: captions, keywords: 0.5' \
     'batch: 4, checkpoint_every: 3' 'red ball'
 mkdir captions
