@@ -100,8 +100,8 @@ static void other_ways_of_saving_open(void **state)
 // A file with one pickle: the smallest archive, its checksum right.
 static void put(unsigned char **at, int bytes, uint64_t value)
 {
-    for (int i = 0; i < bytes; i++)
-        *(*at)++ = (unsigned char)(value >> 8 * i);
+    for (int i = 0; i < bytes; i++, value >>= 8)
+        *(*at)++ = (unsigned char)value;
 }
 
 static uint32_t checksum(const unsigned char *bytes, size_t size)
