@@ -225,7 +225,10 @@ static dit_status start_kontext(dit_model *m, dit_job *job, dit_error *error)
 static dit_status reference_pixels(dit_model *m, const dit_image *picture, dit_array *pixels, dit_error *error)
 {
     int multiple = PACK * dit_model_pixels_per_latent(m, error), best = 0;
-    double aspect = (double)picture->width / picture->height, nearest = INFINITY;
+    // The public pipeline takes the shape after cutting both sides to whole packs.
+    int across = picture->width / multiple * multiple, down = picture->height / multiple * multiple;
+    double aspect = across && down ? (double)across / down : (double)picture->width / picture->height;
+    double nearest = INFINITY;
     dit_image copy = {0};
     for (int i = 0; i < (int)(sizeof trained_sizes / sizeof *trained_sizes); i++) {
         double distance = fabs(aspect - (double)trained_sizes[i][0] / trained_sizes[i][1]);
