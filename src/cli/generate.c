@@ -306,7 +306,8 @@ static void draw_all(struct session *s, const dit_request *r, dit_error *error)
     const struct option_value *o = s->call->option;
     const char *slash = strrchr(s->model->folder, '/');
     s->model_name = slash && slash[1] ? slash + 1 : s->model->folder;
-    dit_model_keep_parts(s->model, o[INTERACTIVE].given || o[GRID].given);
+    // For several pictures parts stay open, unless memory is bounded.
+    dit_model_keep_parts(s->model, (o[INTERACTIVE].given || o[GRID].given) && !o[MEMORY].given);
     if (o[INTERACTIVE].given)
         converse(s, r, error);
     else if (o[GRID].given)

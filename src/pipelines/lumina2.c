@@ -1,8 +1,7 @@
 // pipelines/lumina2.c: Lumina2Pipeline: prompts behind a system prompt through Gemma 2, of which the last state but one
 // is taken; time runs from 0 for noise to 1; guided answers keep the length of the conditional ones. Defaults and
 // numbers of diffusers 0.42. Lumina-Image 2.0: Qin et al. 2025 (arXiv 2503.21758).
-#include "graph/ops.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/reversed.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,19 +59,6 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
     return error->status;
 }
 
-// The network gives the picture minus the noise.
-static dit_tensor answer(const dit_model *m, dit_graph *g, const dit_job *job, const dit_named_tensors *out)
-{
-    (void)m, (void)job;
-    return dit_affine(g, dit_named_find(out, "sample"), -1, 0);
-}
-
-static double time_of(const dit_model *m, const dit_job *job, double timestep)
-{
-    (void)m, (void)job;
-    return (double)(1 - (float)timestep / 1000);
-}
-
 // Classifier-free guidance, after which every row of the picture is as long as that of the conditional answer.
 static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *call)
 {
@@ -108,7 +94,7 @@ const dit_pipeline_class dit_pipeline_class_lumina2 = {
     .parts = parts,
     .start = start,
     .encode = encode,
-    .answer = answer,
-    .time = time_of,
+    .answer = dit_reversed_answer,
+    .time = dit_reversed_time,
     .guide = guide,
 };

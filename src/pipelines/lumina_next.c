@@ -2,7 +2,7 @@
 // time runs from 0 for noise to 1; positions stretch with the picture. Defaults and numbers of diffusers 0.42.
 // Lumina-Next: Zhuo et al. 2024 (arXiv 2406.18583).
 #include "graph/ops.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/reversed.h"
 #include "text/clean.h"
 #include <math.h>
 #include <stdio.h>
@@ -123,19 +123,6 @@ static void describe(const dit_model *m, dit_graph *g, const dit_job *job, dit_t
     dit_named_add(in, "cross_attention_kwargs.base_sequence_length", dit_constant(g, DIT_I64, DIT_SCALAR, &base));
 }
 
-// The network gives the picture minus the noise.
-static dit_tensor answer(const dit_model *m, dit_graph *g, const dit_job *job, const dit_named_tensors *out)
-{
-    (void)m, (void)job;
-    return dit_affine(g, dit_named_find(out, "sample"), -1, 0);
-}
-
-static double time_of(const dit_model *m, const dit_job *job, double timestep)
-{
-    (void)m, (void)job;
-    return (double)(1 - (float)timestep / 1000);
-}
-
 // Classifier-free guidance of the first three channels; the others are the conditional answer's.
 static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *call)
 {
@@ -168,7 +155,7 @@ const dit_pipeline_class dit_pipeline_class_lumina_next = {
     .start = start,
     .encode = encode,
     .describe = describe,
-    .answer = answer,
-    .time = time_of,
+    .answer = dit_reversed_answer,
+    .time = dit_reversed_time,
     .guide = guide,
 };
