@@ -29,9 +29,9 @@ static const struct dit_linear_attributes plain = {DIT_NO_ACTIVATION}, gelu = {D
 static const struct dit_attention_attributes heads_64 = {0.125f, false}, heads_72 = {0.1178511f, false},
                                              heads_128 = {0.0883883f, false};
 static const struct dit_conv_attributes same_3x3 = {
-    {.axes = 2, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1}};
+    .window = {.axes = 2, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1}};
 static const struct dit_conv_attributes depthwise_3x3 = {
-    {.axes = 2, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1152}};
+    .window = {.axes = 2, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1152}};
 
 #define F32(...)                                                                                                       \
     {                                                                                                                  \

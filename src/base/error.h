@@ -2,7 +2,7 @@
 #ifndef DIT_BASE_ERROR_H
 #define DIT_BASE_ERROR_H
 
-#include "dit/dit.h"
+#include "dit/error.h"
 #include <stdarg.h>
 
 // Records a failure in `error` unless one is recorded already, and returns the recorded status. The message says what

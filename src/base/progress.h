@@ -3,6 +3,7 @@
 #define DIT_BASE_PROGRESS_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stdbool.h>
 
 // Reports to `watch` (NULL: nobody watches). DIT_CANCELLED, recorded in `error`, when the watcher wants the work to

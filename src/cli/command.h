@@ -4,6 +4,7 @@
 #define DIT_CLI_COMMAND_H
 
 #include "cli/option.h"
+#include "dit/dit.h"
 #include <stdio.h>
 
 // What a running command gets.

@@ -3,6 +3,7 @@
 #define DIT_EVAL_CLASSIFIER_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stddef.h>
 #include <stdint.h>
 

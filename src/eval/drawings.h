@@ -2,6 +2,7 @@
 #ifndef DIT_EVAL_DRAWINGS_H
 #define DIT_EVAL_DRAWINGS_H
 
+#include "dit/dit.h"
 #include "eval/judge.h"
 #include "eval/retrieval.h"
 #include "train/dataset.h"

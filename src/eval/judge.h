@@ -3,6 +3,7 @@
 #define DIT_EVAL_JUDGE_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stddef.h>
 
 typedef struct dit_judge dit_judge;

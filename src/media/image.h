@@ -3,6 +3,7 @@
 #define DIT_MEDIA_IMAGE_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

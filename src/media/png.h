@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text_pair.h"
+#include "dit/dit.h"
 #include <stddef.h>
 
 // Encodes a picture (grey, RGB or RGBA) into malloc'd bytes. Each text becomes a chunk before the pixels: tEXt when it

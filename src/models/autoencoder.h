@@ -2,6 +2,7 @@
 #ifndef DIT_MODELS_AUTOENCODER_H
 #define DIT_MODELS_AUTOENCODER_H
 
+#include "dit/dit.h"
 #include "models/component.h"
 
 typedef struct dit_autoencoder_options {

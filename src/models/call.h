@@ -2,6 +2,7 @@
 #ifndef DIT_MODELS_CALL_H
 #define DIT_MODELS_CALL_H
 
+#include "dit/dit.h"
 #include "models/component.h"
 
 // Named arrays that own their data.

@@ -19,6 +19,7 @@
 #define DIT_PIPELINES_PIPELINE_H
 
 #include "base/random.h"
+#include "dit/dit.h"
 #include "models/call.h"
 #include "sample/guidance.h"
 #include "sample/sampler.h"

@@ -3,6 +3,7 @@
 #ifndef DIT_SAMPLE_GUIDANCE_H
 #define DIT_SAMPLE_GUIDANCE_H
 
+#include "dit/dit.h"
 #include "sample/sampler.h"
 
 // How the difference of the answers is put to use.

@@ -3,6 +3,7 @@
 #define DIT_TEXT_SPLIT_H
 
 #include "text/normalize.h"
+#include <stdint.h>
 
 // What becomes of the parts that match, between those that do not.
 typedef enum dit_split_behavior {

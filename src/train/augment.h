@@ -3,6 +3,7 @@
 #define DIT_TRAIN_AUGMENT_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

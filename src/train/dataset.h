@@ -12,6 +12,7 @@
 #define DIT_TRAIN_DATASET_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

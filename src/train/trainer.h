@@ -2,6 +2,7 @@
 #ifndef DIT_TRAIN_TRAINER_H
 #define DIT_TRAIN_TRAINER_H
 
+#include "dit/dit.h"
 #include "train/recipe.h"
 
 // What a run tells its caller. Both may be NULL.

@@ -3,6 +3,7 @@
 #define DIT_TRAIN_WINDOW_H
 
 #include "base/error.h"
+#include "dit/dit.h"
 #include <stdint.h>
 
 // In pixels of the picture from its upper left corner; it may reach beyond the picture.
