@@ -73,6 +73,11 @@ typedef struct dit_request {
     double guidance_rescale;     /* share of rescaled answers, 0 to 1 */
     double guidance_start;       /* guidance acts from this share of the steps, 0 to 1, */
     double guidance_stop;        /* up to this one */
+    const int *skip_layers;      /* skip-layer guidance: blocks of the transformer, from 0, that it leaves out; */
+    int skip_layer_count;        /* 0: none */
+    double skip_layer_scale;     /* how strongly the picture is driven from what it is without them, */
+    double skip_layer_start;     /* after this share of the steps, 0 to 1, */
+    double skip_layer_stop;      /* before this one */
     uint64_t seed;               /* of the starting noise; the same seed draws the same pictures */
     int count;                   /* how many pictures, 1 or more */
     int preview_every;           /* steps between the previews that the watcher gets; 0: none */

@@ -23,6 +23,10 @@ enum {
     GUIDANCE_RESCALE,
     GUIDANCE_START,
     GUIDANCE_STOP,
+    SKIP_LAYERS,
+    SKIP_SCALE,
+    SKIP_START,
+    SKIP_STOP,
     SEED,
     WIDTH,
     HEIGHT,
@@ -61,6 +65,14 @@ static const struct option options[] = {
                         .help = "guide from this share of the steps"},
     [GUIDANCE_STOP] = {"guidance-stop", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "1",
                        .help = "guide up to this share of the steps; what is not guided takes half the time"},
+    [SKIP_LAYERS] = {"skip-layers", OPTION_TEXT, .value = "N,N,...", .unset = "none",
+                     .help = "guide also away from what the model draws without these layers, such as 7,8,9"},
+    [SKIP_SCALE] = {"skip-layers-scale", OPTION_FLOAT, .value = "X", .min = 0, .max = 1000, .preset = "2.8",
+                    .help = "how strongly"},
+    [SKIP_START] = {"skip-layers-start", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "0.01",
+                    .help = "after this share of the steps"},
+    [SKIP_STOP] = {"skip-layers-stop", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "0.2",
+                   .help = "before this share of the steps"},
     [SEED] = {"seed", OPTION_UINT64, 's', .value = "S", .unset = "a new one each time",
               .help = "of the starting noise"},
     [WIDTH] = {"width", OPTION_INT, .value = "W", .min = 1, .max = 65535, .unset = "the model's own", .help = "pixels"},
@@ -128,6 +140,7 @@ struct session {
     const char *model_name;
     const char *output;
     struct pictures pictures;
+    int *skip_layers, skip_layer_count;
     double load_seconds;
     int drawn; // pictures written by the interactive mode
 };
@@ -242,8 +255,32 @@ static dit_status draw_grid(struct session *s, const dit_request *r, dit_error *
     return error->status;
 }
 
-static dit_request request_of(const struct option_value *o, const struct pictures *p)
+// "7,8,9" as integers, of malloc.
+static dit_status read_layers(const struct option_value *value, int **layers, int *count, dit_error *error)
 {
+    size_t most = 1;
+    for (const char *c = value->text; c && *c; c++)
+        most += *c == ',';
+    if (!value->given)
+        return DIT_OK;
+    if (!(*layers = malloc(most * sizeof **layers)))
+        return dit_fail(error, DIT_NO_MEMORY, "--skip-layers: no memory for %zu layers", most);
+    for (const char *at = value->text; *count < (int)most && !error->status; at += strcspn(at, ",") + 1) {
+        char number[16];
+        int64_t layer;
+        snprintf(number, sizeof number, "%.*s", (int)strcspn(at, ","), at);
+        if (!parse_int(number, "--skip-layers", &layer, error) && (layer < 0 || layer > 10000))
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--skip-layers: there is no layer %lld", (long long)layer);
+        if (!error->status)
+            (*layers)[(*count)++] = (int)layer;
+    }
+    return error->status;
+}
+
+static dit_request request_of(const struct session *s)
+{
+    const struct option_value *o = s->call->option;
+    const struct pictures *p = &s->pictures;
     dit_request r = dit_request_default();
     r.init_image = p->init.pixels ? &p->init : NULL;
     r.mask = p->mask.pixels ? &p->mask : NULL;
@@ -261,6 +298,11 @@ static dit_request request_of(const struct option_value *o, const struct picture
     r.guidance_rescale = o[GUIDANCE_RESCALE].number;
     r.guidance_start = o[GUIDANCE_START].number;
     r.guidance_stop = o[GUIDANCE_STOP].number;
+    r.skip_layers = s->skip_layers;
+    r.skip_layer_count = s->skip_layer_count;
+    r.skip_layer_scale = o[SKIP_SCALE].number;
+    r.skip_layer_start = o[SKIP_START].number;
+    r.skip_layer_stop = o[SKIP_STOP].number;
     r.seed = o[SEED].given ? o[SEED].natural : new_seed();
     r.count = (int)o[NUM].integer;
     r.preview_every = (int)o[PREVIEW].integer;
@@ -272,7 +314,7 @@ static dit_status draw_prompt(void *context, const struct interactive_settings *
 {
     struct session *s = context;
     char output[4096];
-    dit_request r = request_of(s->call->option, &s->pictures);
+    dit_request r = request_of(s);
     r.prompt = prompt;
     if (settings->negative_prompt[0])
         r.negative_prompt = settings->negative_prompt;
@@ -326,8 +368,9 @@ static dit_status run(const struct call *call, dit_error *error)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
     if (!check_output_path(s.output, "--output", 0, error) &&
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
+        !read_layers(&o[SKIP_LAYERS], &s.skip_layers, &s.skip_layer_count, error) &&
         !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
-        dit_request r = request_of(o, &s.pictures);
+        dit_request r = request_of(&s);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
         if (r.prompt && o[LORA_DIR].given && !adapters_of_prompt(s.model, o[LORA_DIR].text, r.prompt, &loras, error))
             r.prompt = loras.prompt;
@@ -338,6 +381,7 @@ static dit_status run(const struct call *call, dit_error *error)
     }
     dit_model_close(s.model);
     close_pictures(&s.pictures);
+    free(s.skip_layers);
     dit_prompt_loras_free(&loras);
     return error->status;
 }

@@ -70,6 +70,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_aura_flow = {
     .name = "AuraFlowPipeline",
     .parts = parts,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
     .time = time_of,

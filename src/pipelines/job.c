@@ -5,7 +5,14 @@
 
 dit_request dit_request_default(void)
 {
-    return (dit_request){.class_label = -1, .guidance_scale = -1, .count = 1, .strength = -1, .guidance_stop = 1};
+    return (dit_request){.class_label = -1,
+                         .guidance_scale = -1,
+                         .guidance_stop = 1,
+                         .skip_layer_scale = 2.8,
+                         .skip_layer_start = 0.01,
+                         .skip_layer_stop = 0.2,
+                         .count = 1,
+                         .strength = -1};
 }
 
 static dit_status check_request(const dit_request *r, dit_error *error)
@@ -108,6 +115,32 @@ static dit_status choose_guidance(const dit_model *m, dit_job *job, dit_error *e
     return DIT_OK;
 }
 
+// Layers that are left out, of families whose network can do so.
+static dit_status choose_skipped(dit_model *m, dit_job *job, dit_error *error)
+{
+    const dit_request *r = job->request;
+    if (r->skip_layer_count < 1)
+        return DIT_OK;
+    int layers = (int)dit_model_part_number(m, m->parts[0].kind->name, "num_layers", 0, error);
+    if (!m->class->skips_layers)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--skip-layers: %s has no such guidance", m->class->name);
+    if (!job->guided)
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--skip-layers: acts beside --guidance-scale, which must be above 1 and is %g",
+                        job->guidance_scale);
+    for (int i = 0; i < r->skip_layer_count; i++)
+        if (r->skip_layers[i] < 0 || r->skip_layers[i] >= layers)
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--skip-layers: there is no layer %d; the model has 0 to %d",
+                            r->skip_layers[i], layers - 1);
+    if (!(r->skip_layer_start >= 0 && r->skip_layer_start <= r->skip_layer_stop && r->skip_layer_stop <= 1))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--skip-layers-start: %g to %g is no part of 0 to 1",
+                        r->skip_layer_start, r->skip_layer_stop);
+    job->guidance.skip_scale = r->skip_layer_scale;
+    job->guidance.skip_start = r->skip_layer_start;
+    job->guidance.skip_stop = r->skip_layer_stop;
+    return error->status;
+}
+
 dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *job, dit_error *error)
 {
     *job = (dit_job){.request = request, .count = request->count};
@@ -117,7 +150,7 @@ dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *
                         "--image: this model takes no pictures beside the prompt; "
                         "--init-image starts from one");
     if (check_request(request, error) || model->class->start(model, job, error) || complete_sizes(model, job, error) ||
-        choose_guidance(model, job, error))
+        choose_guidance(model, job, error) || choose_skipped(model, job, error))
         return error->status;
     job->rows = job->guided && !job->apart ? 2 * (int64_t)job->count : job->count;
     return DIT_OK;

@@ -92,6 +92,7 @@ const dit_pipeline_class dit_pipeline_class_lumina2 = {
     .name = "Lumina2Pipeline",
     .older_names = (const char *const[]){"Lumina2Text2ImgPipeline", NULL},
     .parts = parts,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
     .answer = dit_reversed_answer,

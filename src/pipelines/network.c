@@ -6,10 +6,12 @@
 #include <string.h>
 
 // Names, dtypes and shapes, so that the next job can tell whether the plan is its own too.
-static void sign(const dit_arrays *conditions, char *text, size_t size)
+static void sign(const dit_job *job, const dit_arrays *conditions, char *text, size_t size)
 {
     size_t n = 0;
     text[0] = 0;
+    for (int i = 0; job->skipping && i < job->request->skip_layer_count && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "without %d;", job->request->skip_layers[i]);
     for (int i = 0; i < conditions->count && n < size; i++) {
         char shape[160];
         const dit_array *a = &conditions->item[i].array;
@@ -46,20 +48,20 @@ static void describe(dit_model *m, dit_graph *g, const dit_job *job, const dit_a
     }
 }
 
-// Bytes for the plan of `g`, and with `more` for another one like it, which shares the weights that stay.
-static size_t memory_for(const dit_component *c, dit_graph *g, bool more, dit_error *error)
+// Bytes for the plan of `g`, when `others` like it are to come, which share the weights that stay.
+static size_t memory_for(const dit_component *c, dit_graph *g, int others, dit_error *error)
 {
     size_t left = dit_memory_left(c->memory);
     dit_plan *plan = NULL;
-    if (!left || !more ||
+    if (!left || !others ||
         dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true, .figures_only = true}, &plan, error))
         return left;
-    size_t other = dit_plan_figures_of(plan).least_memory;
+    size_t other = (size_t)others * dit_plan_figures_of(plan).least_memory;
     dit_plan_free(plan);
     return left > other ? left - other : 1;
 }
 
-dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const dit_arrays *conditions, bool more,
+dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const dit_arrays *conditions, int others,
                             dit_error *error)
 {
     dit_network *n = &m->network[which];
@@ -67,7 +69,7 @@ dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const d
         return error->status;
     char signature[sizeof n->signature];
     const dit_component *c = &m->parts[0].component;
-    sign(conditions, signature, sizeof signature);
+    sign(job, conditions, signature, sizeof signature);
     if (n->plan && n->rows == job->rows && n->channels == job->channels && n->height == job->height &&
         n->width == job->width && !strcmp(n->signature, signature))
         return dit_arrays_fill(conditions, n->plan, error);
@@ -78,7 +80,7 @@ dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const d
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
     describe(m, g, job, conditions);
-    const dit_plan_options options = {.frozen = true, .memory = memory_for(c, g, more, error)};
+    const dit_plan_options options = {.frozen = true, .memory = memory_for(c, g, others, error)};
     if (!error->status)
         dit_plan_new(g, c->weights, &options, &n->plan, error);
     dit_graph_free(g);

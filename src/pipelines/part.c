@@ -42,7 +42,7 @@ static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
 static void close_part(dit_model *m, dit_part *part)
 {
     if (part == &m->parts[0])
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < DIT_MOST_PLANS; i++) {
             dit_plan_free(m->network[i].plan);
             m->network[i] = (dit_network){0};
         }

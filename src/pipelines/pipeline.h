@@ -51,6 +51,7 @@ typedef struct dit_job {
     int64_t channels, height, width;       // of the latents
     int64_t picture_height, picture_width; // pixels that the decoder gives
     int64_t output_height, output_width;   // pixels that the user gets: resized to cover it, and cropped
+    bool skipping;                         // the layers of request->skip_layers are left out: one half, in a plan apart
     double state_scale;                    // of the sampler's state, where the latents are not of unit variance; 0: 1
     int64_t shift_tokens;                  // of the picture, from which a sampler with a dynamic shift gets its mu
     dit_sampler_arguments
@@ -79,8 +80,10 @@ struct dit_pipeline_class {
     // stays, and both halves of a guided batch, for which noise is drawn alike; and it starts from unit noise whatever
     // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
     bool steps_network_input;
-    bool takes_references; // request->references
-    double strength;       // of image to image where the request says none; 0: 0.6
+    bool takes_references;  // request->references
+    bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping
+    bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
+    double strength;        // of image to image where the request says none; 0: 0.6
     // Opens what the family needs beside its parts, and checks that they fit each other. May be NULL.
     dit_status (*open)(dit_model *model, dit_error *error);
     void (*close)(dit_model *model); // NULL: nothing to close
@@ -113,6 +116,10 @@ typedef struct dit_part {
     bool open;
     dit_component component;
 } dit_part;
+
+// Plans of the transformer: of all rows (or of the conditional half, when the halves are computed apart); of one half,
+// when it is also computed alone; of the conditional half without some layers.
+enum { DIT_PLAN_ROWS, DIT_PLAN_HALF, DIT_PLAN_SKIPPING, DIT_MOST_PLANS };
 
 // The transformer's plan for one shape of latents and conditions, kept for the next job of that shape.
 typedef struct dit_network {
@@ -147,7 +154,7 @@ struct dit_model {
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
     void *private;                 // the family's own
-    dit_network network[2];        // of all rows; of one half, when it is also computed alone
+    dit_network network[DIT_MOST_PLANS];
 };
 
 // Parts (pipelines/part.c)
@@ -244,8 +251,8 @@ const char *dit_default_model(char *path, size_t size);
 // Plans the transformer as model->network[which] for the job, or keeps the plan of the last one
 // (pipelines/network.c), and fills in the conditions: plan inputs `latents` (rows, C, H, W), `time` (rows) and the
 // conditions; output `answer` (rows, C', H, W).
-// With `more` another plan like it comes next, for which a memory bound leaves room.
-dit_status dit_plan_network(dit_model *model, int which, const dit_job *job, const dit_arrays *conditions, bool more,
+// `others` plans like it come next, for which a memory bound leaves room.
+dit_status dit_plan_network(dit_model *model, int which, const dit_job *job, const dit_arrays *conditions, int others,
                             dit_error *error);
 
 // Samples job->count states into `state` (count, channels, height, width), allocated here and freed by the caller.

@@ -92,6 +92,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_pixart_alpha = {
     .name = "PixArtAlphaPipeline",
     .parts = parts,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
 };
@@ -99,6 +100,7 @@ const dit_pipeline_class dit_pipeline_class_pixart_alpha = {
 const dit_pipeline_class dit_pipeline_class_pixart_sigma = {
     .name = "PixArtSigmaPipeline",
     .parts = parts,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
 };

@@ -37,7 +37,7 @@ static void velocity_from_sample(float *output, const float *state, float sigma,
 
 // Combines both answers, and leaves out what the network predicts beside the mean: these families hand no variance to
 // their samplers.
-static void guide(struct run *r, float *with, float *without)
+static void guide(struct run *r, float *with, float *without, float *skipping)
 {
     const dit_job *job = r->job;
     const int64_t inner = job->height * job->width;
@@ -51,7 +51,8 @@ static void guide(struct run *r, float *with, float *without)
     if (r->model->class->guide)
         r->model->class->guide(r->model, job, &call);
     else if (without)
-        dit_guidance_combine(&job->guidance, call.call, without, with, &call.size, job->channels, r->average, with);
+        dit_guidance_combine(&job->guidance, call.call, &(dit_guidance_answers){with, without, skipping}, &call.size,
+                             job->channels, r->average, with);
     for (int64_t b = 0; b < job->count; b++)
         memcpy(r->output + b * r->picture, with + b * r->answer, (size_t)r->picture * sizeof *with);
 }
@@ -85,7 +86,9 @@ static dit_status call_network(struct run *r, dit_error *error)
     const dit_job *job = r->job;
     const int64_t half = job->count * r->answer;
     const bool guides = job->guided && dit_guidance_acts(&job->guidance, r->sampler->next, r->sampler->calls);
-    dit_plan *first = r->model->network[0].plan, *second = r->model->network[1].plan;
+    const bool skips = guides && dit_guidance_skips(&job->guidance, r->sampler->next, r->sampler->steps);
+    const dit_network *networks = r->model->network;
+    dit_plan *first = networks[DIT_PLAN_ROWS].plan, *second = networks[DIT_PLAN_HALF].plan;
     dit_sampler_scale_input(r->sampler, r->state, r->output); // until the answer takes its place
     if (r->model->class->steps_network_input)
         memcpy(r->state, r->output, (size_t)(job->count * r->picture) * sizeof *r->state);
@@ -96,9 +99,10 @@ static dit_status call_network(struct run *r, dit_error *error)
         without = run_network(r, second, r->output, error);
         with = r->answers;
     }
+    float *skipping = with && skips ? run_network(r, networks[DIT_PLAN_SKIPPING].plan, r->output, error) : NULL;
     if (error->status)
         return error->status;
-    guide(r, with, without);
+    guide(r, with, without, skipping);
     return DIT_OK;
 }
 
@@ -185,17 +189,43 @@ static dit_status fill_state(struct run *r, dit_error *error)
     return DIT_OK;
 }
 
-// Guidance that does not act at every call leaves calls with the condition alone: they get a plan of their own.
-static dit_status plan_unguided(struct run *r, dit_generator generator, dit_error *error)
+// The conditional half of conditions that are rows: as encoding the prompt alone would give it, but not encoded again.
+static dit_status take_half(const dit_job *job, const dit_arrays *from, dit_arrays *to, dit_error *error)
 {
-    dit_conditions conditions = {0};
-    dit_job alone = *r->job;
-    alone.guided = false;
-    alone.rows = alone.count;
-    if (!r->model->class->encode(r->model, &alone, &generator, conditions, r->watch, error))
-        dit_plan_network(r->model, 1, &alone, &conditions[0], true, error);
-    dit_arrays_free(&conditions[0]);
-    dit_arrays_free(&conditions[1]);
+    for (int i = 0; i < from->count && !error->status; i++) {
+        const dit_array *rows = &from->item[i].array;
+        dit_shape shape = rows->shape;
+        shape.dim[0] = job->count;
+        dit_array *half = dit_arrays_add(to, from->item[i].name, rows->dtype, shape, error);
+        if (half)
+            memcpy(half->data, rows->data, dit_array_bytes(half));
+    }
+    return error->status;
+}
+
+// Guidance that does not act at every call leaves calls with the condition alone, and skip-layer guidance has such
+// calls beside the others: they get plans of their own. `generator` as it was before the conditions were encoded;
+// `others` plans come after these.
+static dit_status plan_half(struct run *r, dit_generator generator, const dit_conditions whole, bool alone, int others,
+                            dit_error *error)
+{
+    dit_conditions half = {0};
+    dit_model *m = r->model;
+    dit_job job = *r->job;
+    const bool skips = job.guidance.skip_scale != 0;
+    job.guided = false;
+    job.rows = job.count;
+    if (m->class->conditions_by_row ? take_half(&job, &whole[0], &half[0], error)
+                                    : m->class->encode(m, &job, &generator, half, r->watch, error))
+        goto done;
+    if (alone && dit_plan_network(m, DIT_PLAN_HALF, &job, &half[0], others + skips, error))
+        goto done;
+    job.skipping = true;
+    if (skips)
+        dit_plan_network(m, DIT_PLAN_SKIPPING, &job, &half[0], others, error);
+done:
+    dit_arrays_free(&half[0]);
+    dit_arrays_free(&half[1]);
     return error->status;
 }
 
@@ -205,13 +235,13 @@ static dit_status plan_networks(struct run *r, dit_conditions conditions, dit_er
     const dit_generator generator = r->generator;
     if (r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
         return error->status;
-    if (job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1) &&
-        plan_unguided(r, generator, error))
+    const bool alone = job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1);
+    if ((alone || job->guidance.skip_scale != 0) && plan_half(r, generator, conditions, alone, 1, error))
         return error->status;
     const bool apart = job->guided && job->apart;
-    if (fill_state(r, error) || dit_plan_network(r->model, 0, job, &conditions[0], apart, error))
+    if (fill_state(r, error) || dit_plan_network(r->model, DIT_PLAN_ROWS, job, &conditions[0], apart, error))
         return error->status;
-    return apart ? dit_plan_network(r->model, 1, job, &conditions[1], false, error) : DIT_OK;
+    return apart ? dit_plan_network(r->model, DIT_PLAN_HALF, job, &conditions[1], 0, error) : DIT_OK;
 }
 
 static dit_status open_run(struct run *r, dit_array *state, dit_error *error)

@@ -166,6 +166,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_sana = {
     .name = "SanaPipeline",
     .parts = parts,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
     .time = time_of,
@@ -241,6 +242,7 @@ static dit_tensor answer_sprint(const dit_model *m, dit_graph *g, const dit_job 
 const dit_pipeline_class dit_pipeline_class_sana_sprint = {
     .name = "SanaSprintPipeline",
     .parts = parts,
+    .conditions_by_row = true,
     .start = start_sprint,
     .encode = encode_sprint,
     .describe = describe_sprint,

@@ -127,6 +127,21 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
     return error->status;
 }
 
+static void describe(const dit_model *m, dit_graph *g, const dit_job *job, dit_tensor latents, dit_tensor time,
+                     dit_named_tensors *in)
+{
+    int64_t layers[DIT_SD3_LAYERS];
+    const dit_request *r = job->request;
+    (void)m;
+    dit_named_add(in, "hidden_states", latents);
+    dit_named_add(in, "timestep", time);
+    int count = r->skip_layer_count < DIT_SD3_LAYERS ? r->skip_layer_count : DIT_SD3_LAYERS;
+    for (int i = 0; i < count; i++)
+        layers[i] = r->skip_layers[i];
+    if (job->skipping)
+        dit_named_add(in, "skip_layers", dit_constant(g, DIT_I64, DIT_SHAPE(count), layers));
+}
+
 static const char *const clip_classes[] = {"CLIPTextModelWithProjection", NULL};
 static const dit_part_kind parts[] = {
     {"transformer", (const char *const[]){"SD3Transformer2DModel", NULL}, false},
@@ -141,6 +156,9 @@ const dit_pipeline_class dit_pipeline_class_stable_diffusion_3 = {
     .name = "StableDiffusion3Pipeline",
     .older_names = (const char *const[]){"StableDiffusion3Img2ImgPipeline", "StableDiffusion3InpaintPipeline", NULL},
     .parts = parts,
+    .skips_layers = true,
+    .conditions_by_row = true,
     .start = start,
     .encode = encode,
+    .describe = describe,
 };

@@ -27,6 +27,11 @@ bool dit_guidance_acts(const dit_guidance *g, int call, int calls)
     return call >= (int)(g->start * calls) && call < (int)(g->stop * calls);
 }
 
+bool dit_guidance_skips(const dit_guidance *g, int call, int steps)
+{
+    return g->skip_scale != 0 && call > steps * g->skip_start && call < steps * g->skip_stop;
+}
+
 // The standard deviation, with n - 1 in the denominator.
 static double deviation(const float *x, int64_t n)
 {
@@ -92,12 +97,16 @@ static void combine_zero_star(const dit_guidance *g, int call, const float *with
         out[i] = a * without[i] + scale * (with[i] - a * without[i]);
 }
 
-void dit_guidance_combine(const dit_guidance *g, int call, const float *without, const float *with,
+void dit_guidance_combine(const dit_guidance *g, int call, const dit_guidance_answers *answers,
                           const dit_sample_size *size, int64_t guided, float *average, float *out)
 {
     float share = (float)g->rescale, kept = (float)(1 - g->rescale);
     int64_t row = size->channels * size->inner, n = guided * size->inner;
-    for (int64_t b = 0; b < size->batch; b++, without += row, with += row, out += row) {
+    for (int64_t b = 0; b < size->batch; b++, out += row) {
+        const float *with = answers->with + b * row, *without = answers->without + b * row;
+        float *shift = answers->skipping ? answers->skipping + b * row : NULL;
+        for (int64_t i = 0; shift && i < n; i++) // before `out` takes the place of `with`
+            shift[i] = with[i] - shift[i];
         double before = g->rescale != 0 ? deviation(with, n) : 0;
         if (g->kind == DIT_GUIDANCE_PROJECTED)
             combine_projected(g, without, with, n, average ? average + b * n : NULL, out);
@@ -105,6 +114,8 @@ void dit_guidance_combine(const dit_guidance *g, int call, const float *without,
             combine_zero_star(g, call, without, with, n, out);
         else
             combine_plain(g, without, with, n, out);
+        for (int64_t i = 0; shift && i < n; i++)
+            out[i] += (float)g->skip_scale * shift[i];
         double after = g->rescale != 0 ? deviation(out, n) : 0;
         float back = after > 0 ? (float)(before / after) : 1;
         for (int64_t i = 0; g->rescale != 0 && i < n; i++)

@@ -11,6 +11,7 @@ static const double PICTURES = 1;   // of 255
 
 struct request {
     dit_request request;
+    int skip_layers[4];
     dit_image init, mask, reference;
     dit_json_file *json;
 };
@@ -45,6 +46,16 @@ static void read_request(const char *folder, struct request *r)
     q->strength = dit_json_number_or(json, "strength", -1, -1, 1, &error);
     q->seed = (uint64_t)dit_json_int(json, "seed", 0, INT32_MAX, &error);
     q->count = (int)dit_json_int_or(json, "num", 1, 1, 4, &error);
+    if (dit_json_has(json, "skip_layers")) {
+        int64_t layers[4];
+        q->skip_layer_count = (int)dit_json_ints(json, "skip_layers", layers, 1, 4, 0, 100, &error);
+        for (int i = 0; i < q->skip_layer_count; i++)
+            r->skip_layers[i] = (int)layers[i];
+        q->skip_layers = r->skip_layers;
+        q->skip_layer_scale = dit_json_number(json, "skip_layers_scale", 0, 100, &error);
+        q->skip_layer_start = dit_json_number(json, "skip_layers_start", 0, 1, &error);
+        q->skip_layer_stop = dit_json_number(json, "skip_layers_stop", 0, 1, &error);
+    }
     load(folder, json, "init_image", 0, &r->init, &error);
     load(folder, json, "mask", 0, &r->mask, &error);
     load(folder, json, "image", 3, &r->reference, &error);
@@ -134,9 +145,11 @@ static void check_case(const char *folder, const char *name)
     scratch_remove(&s);
 }
 
+static const char *only = ""; // cases whose names begin with this
+
 static int is_named(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.';
+    return entry->d_name[0] != '.' && !strncmp(entry->d_name, only, strlen(only));
 }
 
 static void pictures_are_those_of_the_public_pipelines(void **state)
@@ -154,8 +167,9 @@ static void pictures_are_those_of_the_public_pipelines(void **state)
     free(cases);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    only = argc > 1 ? argv[1] : "";
     const struct CMUnitTest tests[] = {cmocka_unit_test(pictures_are_those_of_the_public_pipelines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,12 +24,12 @@ static void guided_channels_are_combined_and_others_kept(void **state)
     float without[N], with[N], out[N];
     fill(without, with);
     dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 4);
-    dit_guidance_combine(&g, 0, without, with, &size, 2, NULL, out);
+    dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, NULL}, &size, 2, NULL, out);
     for (int i = 0; i < N; i++) {
         bool guided = i % (CHANNELS * INNER) < 2 * INNER;
         assert_true(out[i] == (guided ? without[i] + 4 * (with[i] - without[i]) : with[i]));
     }
-    dit_guidance_combine(&g, 0, without, with, &size, 2, NULL, with);
+    dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, NULL}, &size, 2, NULL, with);
     assert_memory_equal(with, out, sizeof out);
 }
 
@@ -40,7 +40,7 @@ static void rescaling_restores_the_deviation_of_the_conditional_answer(void **st
     fill(without, with);
     dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 7.5);
     g.rescale = 1;
-    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, out);
+    dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, NULL}, &size, CHANNELS, NULL, out);
     for (int b = 0; b < BATCH; b++) {
         double mean[2] = {0}, square[2] = {0};
         for (int i = 0; i < N / BATCH; i++) {
@@ -53,9 +53,9 @@ static void rescaling_restores_the_deviation_of_the_conditional_answer(void **st
     }
     float plain[N], half[N];
     g.rescale = 0;
-    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, plain);
+    dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, NULL}, &size, CHANNELS, NULL, plain);
     g.rescale = 0.25;
-    dit_guidance_combine(&g, 0, without, with, &size, CHANNELS, NULL, half);
+    dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, NULL}, &size, CHANNELS, NULL, half);
     for (int i = 0; i < N; i++)
         assert_true(fabsf(half[i] - (0.25f * out[i] + 0.75f * plain[i])) < 1e-5f);
 }
@@ -94,7 +94,7 @@ static void other_kinds_are_those_of_diffusers(void **state)
             fill(without, with);
             for (int i = 0; call && i < N; i++) // the second call's answers
                 without[i] *= without[i], with[i] += 0.5f;
-            dit_guidance_combine(&g, call, without, with, &size, CHANNELS, average, out);
+            dit_guidance_combine(&g, call, &(dit_guidance_answers){with, without, NULL}, &size, CHANNELS, average, out);
             for (int i = 0; i < 4; i++) {
                 float wanted = call ? published[k].second[i] : published[k].first[i];
                 if (fabsf(out[places[i]] - wanted) > 2e-5f * fmaxf(1, fabsf(wanted)))
@@ -105,6 +105,40 @@ static void other_kinds_are_those_of_diffusers(void **state)
     }
 }
 
+// The same, of diffusers' SkipLayerGuidance.
+static const struct {
+    double scale, skip_scale, rescale;
+    float answer[4];
+} published_skips[] = {
+#include "../fixtures/guidance_skip.inc"
+};
+
+static void skip_layer_guidance_is_that_of_diffusers(void **state)
+{
+    (void)state;
+    static const int places[4] = {0, 7, 13, 23};
+    for (size_t k = 0; k < sizeof published_skips / sizeof *published_skips; k++) {
+        float without[N], with[N], skipping[N];
+        fill(without, with);
+        for (int i = 0; i < N; i++)
+            skipping[i] = (with[i] + 0.5f) * 0.5f;
+        dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, published_skips[k].scale);
+        g.skip_scale = published_skips[k].skip_scale;
+        g.rescale = published_skips[k].rescale;
+        dit_guidance_combine(&g, 0, &(dit_guidance_answers){with, without, skipping}, &size, CHANNELS, NULL, with);
+        for (int i = 0; i < 4; i++)
+            assert_true(fabsf(with[places[i]] - published_skips[k].answer[i]) <
+                        2e-5f * fmaxf(1, fabsf(published_skips[k].answer[i])));
+    }
+    // Strictly inside its interval, in steps that are not rounded.
+    dit_guidance g = dit_guidance_of(DIT_GUIDANCE_PLAIN, 4);
+    g.skip_start = 0.01, g.skip_stop = 0.2;
+    assert_false(dit_guidance_skips(&g, 1, 28)); // without a scale
+    g.skip_scale = 2.8;
+    assert_true(dit_guidance_skips(&g, 1, 28) && dit_guidance_skips(&g, 5, 28));
+    assert_false(dit_guidance_skips(&g, 0, 28) || dit_guidance_skips(&g, 6, 28));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +146,7 @@ int main(void)
         cmocka_unit_test(rescaling_restores_the_deviation_of_the_conditional_answer),
         cmocka_unit_test(guidance_acts_inside_its_interval_only),
         cmocka_unit_test(other_kinds_are_those_of_diffusers),
+        cmocka_unit_test(skip_layer_guidance_is_that_of_diffusers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
