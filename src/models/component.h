@@ -19,11 +19,23 @@ typedef struct dit_component {
     size_t memory; // bytes that the process may hold while it runs, set by who opened it; 0: no bound
 } dit_component;
 
+typedef struct dit_component_options {
+    // Weights are rounded to f16 or bf16 where they are stored otherwise; with f32 they stay as they are stored.
+    // Quantised weights stay as they are, but for f8 with a scale, which are decoded.
+    dit_dtype dtype;
+    // Of a single file, which may hold several networks: the classes of which the network is one, the beginnings of
+    // names under which it may lie (dit_original_query), and a configuration for what its tensors do not say, as the
+    // path of a config.json, which counts where it is of the network's class, or as JSON text. All may be NULL.
+    const char *const *classes, *const *prefixes;
+    const char *known_path, *known_text;
+} dit_component_options;
+
 // Opens PATH/config.json and the weights beside it; or the file PATH: safetensors, GGUF or by torch.save, whose
-// configuration follows from its tensors (models/original.h) unless a config.json of the same class lies beside it.
-// With `dtype` f16 or bf16 the weights are rounded to it where they are stored otherwise; with f32 they stay as they
-// are stored. Quantised weights stay as they are, but for f8 with a scale, which are decoded. Close with
-// dit_component_close, also after a failure.
+// configuration follows from its tensors (models/original.h) and what is known, unless a config.json of the same class
+// lies beside it. A file with the published names needs one or the other. `options` NULL: all zero, which is f32. Close
+// with dit_component_close, also after a failure.
+dit_status dit_component_open_with(dit_component *component, const char *path, const dit_component_options *options,
+                                   dit_error *error);
 dit_status dit_component_open(dit_component *component, const char *path, dit_dtype dtype, dit_error *error);
 void dit_component_close(dit_component *component);
 

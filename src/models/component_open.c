@@ -42,39 +42,42 @@ static dit_status config_path(const dit_component *c, char *path, size_t size, d
 }
 
 // The class by the names that the libraries write: `_class_name` (diffusers), `architectures` and `model_type`
-// (transformers).
-static dit_status find_class(dit_component *c, dit_json root, dit_error *error)
+// (transformers). NULL and an error when none is known.
+static const dit_model_class *find_class(dit_json root, dit_error *error)
 {
+    const dit_model_class *class;
     const char *key = "_class_name", *name;
     char known[300];
     if (!dit_json_has(root, key) && dit_json_has(root, "architectures")) {
         key = "architectures";
         name = json_string_value(json_array_get(dit_json_list(root, key, error).value, 0));
-        if (!name)
-            return dit_json_fail(root, key, error, "must be a list that starts with the name of a class");
-        c->class = dit_model_class_find(name);
+        if (!name) {
+            dit_json_fail(root, key, error, "must be a list that starts with the name of a class");
+            return NULL;
+        }
+        class = dit_model_class_find(name);
     } else if (!dit_json_has(root, key) && dit_json_has(root, "model_type")) {
         key = "model_type";
         name = dit_json_text(root, key, error);
-        c->class = dit_model_class_of_type(name);
+        class = dit_model_class_of_type(name);
     } else {
         name = dit_json_text(root, key, error);
         // A general class of earlier releases: its norms say which network it became.
         const char *norm = dit_json_text_or(root, "norm_type", "", error);
         bool pixart = !strcmp(name, "Transformer2DModel") && !strcmp(norm, "ada_norm_single");
-        c->class = dit_model_class_find(pixart ? "PixArtTransformer2DModel" : name);
+        class = dit_model_class_find(pixart ? "PixArtTransformer2DModel" : name);
     }
-    if (c->class || error->status)
-        return error->status;
-    return dit_json_fail(root, key, error, "is %.80s; the classes that open are %s", name,
-                         dit_model_class_names(known, sizeof known));
+    if (!class && !error->status)
+        dit_json_fail(root, key, error, "is %.80s; the classes that open are %s", name,
+                      dit_model_class_names(known, sizeof known));
+    return error->status ? NULL : class;
 }
 
 // Finds the class that c->json names, and reads the rest of it.
 static dit_status read_config(dit_component *c, dit_error *error)
 {
     dit_json root = dit_json_root(c->json);
-    if (find_class(c, root, error))
+    if (!(c->class = find_class(root, error)))
         return error->status;
     c->config = calloc(1, c->class->config_bytes);
     if (!c->config)
@@ -90,31 +93,86 @@ static dit_status open_config(dit_component *c, dit_error *error)
     return read_config(c, error);
 }
 
-// The configuration of a single file: the config.json beside it where that is of the same class, else what follows from
-// its tensors. *original is NULL when the names in the file are the published ones.
-static dit_status open_file_config(dit_component *c, dit_original **original, dit_error *error)
+static bool is_listed(const char *const *list, const char *name)
+{
+    for (; *list; list++)
+        if (!strcmp(*list, name))
+            return true;
+    return false;
+}
+
+// ---- Single files
+
+// A configuration from elsewhere, at `path`, else `text`; *json stays NULL where there is none. Its `_class_name`
+// becomes that of the class that it names in one way or another; one of no class stays as it is.
+static dit_status open_known(const char *path, const char *text, dit_json_file **json, dit_error *error)
+{
+    dit_error unnamed = {0};
+    *json = NULL;
+    if (path && is_file(path))
+        dit_json_open(json, path, 0, error);
+    else if (text)
+        dit_json_parse(json, "the known configuration", text, strlen(text), 0, error);
+    if (error->status || !*json)
+        return error->status;
+    json_t *root = dit_json_root(*json).value;
+    const dit_model_class *class = find_class(dit_json_root(*json), &unnamed);
+    if (class && json_is_object(root) && json_object_set_new(root, "_class_name", json_string(class->name)))
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to read it", dit_json_file_name(*json));
+    return DIT_OK;
+}
+
+static const char *class_of(dit_json_file *json)
+{
+    const char *name = json ? json_string_value(json_object_get(dit_json_root(json).value, "_class_name")) : NULL;
+    return name ? name : "";
+}
+
+// Whether a configuration may be that of the file: it is of its network, or, where the names are the published ones, of
+// a class that is wanted.
+static bool fits(dit_json_file *json, const dit_original *original, const dit_component_options *options)
+{
+    return original           ? !strcmp(class_of(json), dit_original_class(original))
+           : options->classes ? is_listed(options->classes, class_of(json))
+                              : json != NULL;
+}
+
+// The configuration of a single file: the config.json beside it where that fits, else what follows from its tensors and
+// is known. *original is NULL when the names in the file are the published ones.
+static dit_status choose_config(dit_component *c, const dit_component_options *options, dit_json_file *beside,
+                                dit_json_file **known, dit_original **original, dit_error *error)
+{
+    const dit_original_query query = {options->classes, options->prefixes, *known ? dit_json_root(*known).value : NULL};
+    if (dit_original_find(original, c->file, &query, error) || fits(beside, *original, options))
+        return error->status;
+    if (*original) {
+        const char *text = dit_original_config(*original);
+        return dit_json_parse(&c->json, c->folder, text, strlen(text), 0, error);
+    }
+    if (!fits(*known, NULL, options))
+        return dit_fail(error, DIT_UNSUPPORTED,
+                        "%s: holds no %s under names that are known here, and no config.json lies beside it", c->folder,
+                        options->classes ? options->classes[0] : "network");
+    c->json = *known;
+    *known = NULL;
+    return DIT_OK;
+}
+
+static dit_status open_file_config(dit_component *c, const dit_component_options *options, dit_original **original,
+                                   dit_error *error)
 {
     char path[4096];
-    if (dit_original_find(original, c->file, NULL, error) || config_path(c, path, sizeof path, error))
-        return error->status;
-    bool beside = is_file(path);
-    if (!*original && !beside)
-        return dit_fail(
-            error, DIT_UNSUPPORTED,
-            "%s: its tensors are of no original model that is known here, and no config.json lies beside it",
-            c->folder);
-    if (beside) {
-        dit_error ignored = {0};
-        if (dit_json_open(&c->json, path, 0, *original ? &ignored : error) && !*original)
-            return error->status;
-        const char *name = c->json ? dit_json_text(dit_json_root(c->json), "_class_name", &ignored) : "";
-        if (!*original || !strcmp(name, dit_original_class(*original)))
-            return read_config(c, error);
-        dit_json_close(c->json);
-        c->json = NULL;
+    dit_json_file *beside = NULL, *known = NULL;
+    if (!config_path(c, path, sizeof path, error) && !open_known(path, NULL, &beside, error) &&
+        !open_known(options->known_path, options->known_text, &known, error))
+        choose_config(c, options, beside, &known, original, error);
+    if (!error->status && !c->json) {
+        c->json = beside;
+        beside = NULL;
     }
-    const char *text = dit_original_config(*original);
-    return dit_json_parse(&c->json, c->folder, text, strlen(text), 0, error) ? error->status : read_config(c, error);
+    dit_json_close(known);
+    dit_json_close(beside);
+    return error->status ? error->status : read_config(c, error);
 }
 
 // Today's name of a stored tensor; `text` has room for it. NULL when it does not fit.
@@ -221,20 +279,28 @@ static dit_status declare_autoencoder(dit_component *c, dit_error *error)
     return error->status;
 }
 
-dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtype, dit_error *error)
+dit_status dit_component_open_with(dit_component *c, const char *path, const dit_component_options *options,
+                                   dit_error *error)
 {
+    static const dit_component_options defaults = {.dtype = DIT_F32};
     dit_original *original = NULL;
-    *c = (dit_component){.folder = strdup(path), .dtype = dtype};
+    options = options ? options : &defaults;
+    *c = (dit_component){.folder = strdup(path), .dtype = options->dtype};
     if (!c->folder)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
     bool single = is_file(path);
-    if (single ? !dit_tensor_file_open(&c->file, path, error) && !open_file_config(c, &original, error)
+    if (single ? !dit_tensor_file_open(&c->file, path, error) && !open_file_config(c, options, &original, error)
                : !open_config(c, error) && !dit_tensor_file_open(&c->file, path, error))
-        open_weights(c, original, dtype, error);
+        open_weights(c, original, options->dtype, error);
     dit_original_free(original);
     if (error->status)
         return error->status;
     return c->class->autoencoder ? declare_autoencoder(c, error) : DIT_OK;
+}
+
+dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtype, dit_error *error)
+{
+    return dit_component_open_with(c, path, &(dit_component_options){.dtype = dtype}, error);
 }
 
 void dit_component_close(dit_component *c)

@@ -43,6 +43,7 @@ static const char *const prefixes[] = {
     "text_encoders.clip_l.transformer.",
     "text_encoders.clip_g.transformer.",
     "text_encoders.t5xxl.transformer.",
+    NULL,
 };
 
 struct dit_original {
@@ -60,13 +61,21 @@ static bool holds(const dit_facts *facts, const dit_row *family)
     return true;
 }
 
-static const dit_row *find_family(dit_facts *facts, const char *class_name)
+static bool is_listed(const char *const *list, const char *name)
+{
+    for (; list && *list; list++)
+        if (!strcmp(*list, name))
+            return true;
+    return false;
+}
+
+static const dit_row *find_family(dit_facts *facts, const dit_original_query *query)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].kind != DIT_ROW_FAMILY || (class_name && strcmp(rows[i].to, class_name)))
+        if (rows[i].kind != DIT_ROW_FAMILY || (query->classes && !is_listed(query->classes, rows[i].to)))
             continue;
-        for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++) {
-            facts->prefix = prefixes[k];
+        for (const char *const *prefix = query->prefixes ? query->prefixes : prefixes; *prefix; prefix++) {
+            facts->prefix = *prefix;
             if (holds(facts, &rows[i]))
                 return &rows[i];
         }
@@ -107,32 +116,66 @@ static json_t *list_value(const dit_facts *facts, const char *text, dit_error *e
     return list;
 }
 
-// Follows the rows that make numbers and the configuration.
-static dit_status configure(dit_original *o, dit_error *error)
+// A number that is known; false where there is none.
+static bool known_number(const json_t *known, const char *key, int64_t *value)
 {
-    dit_facts *f = &o->facts;
-    json_t *config = json_pack("{s:s}", "_class_name", o->family->to);
-    for (const dit_row *r = o->family + 1; r->kind != DIT_ROW_FAMILY && !error->status; r++) {
-        const char *text = r->to, *condition = r->condition;
-        int64_t value = 1;
-        if ((condition && dit_facts_evaluate(f, &condition, &value, error)) || !value)
-            continue;
-        bool numeric = r->kind == DIT_ROW_LET || r->kind == DIT_ROW_CONFIG || r->kind == DIT_ROW_CONFIG_BOOL;
-        if (numeric && (dit_facts_evaluate(f, &text, &value, error) || f->count == DIT_MOST_NUMBERS))
-            break;
-        if (numeric) {
-            f->number[f->count].name = r->from;
-            f->number[f->count++].value = value;
-        }
-        if (r->kind == DIT_ROW_CONFIG)
-            json_object_set_new(config, r->from, json_integer(value));
-        else if (r->kind == DIT_ROW_CONFIG_BOOL)
-            json_object_set_new(config, r->from, json_boolean(value));
-        else if (r->kind == DIT_ROW_CONFIG_TEXT)
-            json_object_set_new(config, r->from, json_string(r->to));
-        else if (r->kind == DIT_ROW_CONFIG_LIST)
-            json_object_set_new(config, r->from, list_value(f, r->to, error));
+    const json_t *found = json_object_get(known, key);
+    if (json_is_integer(found))
+        *value = json_integer_value(found);
+    else if (json_is_boolean(found))
+        *value = json_is_true(found);
+    return json_is_integer(found) || json_is_boolean(found);
+}
+
+// Follows a row that makes a number or a key of `config`, which starts as what is known. A row that looks at a tensor
+// states a fact of this file; one that does not, what every release has: there what is known counts more.
+static dit_status follow(dit_facts *f, const dit_row *r, json_t *config, dit_error *error)
+{
+    const char *text = r->to, *condition = r->condition;
+    const json_t *known = json_object_get(config, r->from);
+    int64_t value = 1;
+    bool *fact = f->looked;
+    *fact = false;
+    if (condition && dit_facts_evaluate(f, &condition, &value, error))
+        return error->status;
+    if (!value) {
+        if (*fact)
+            json_object_del(config, r->from);
+        return DIT_OK;
     }
+    if (r->kind == DIT_ROW_CONFIG_TEXT || r->kind == DIT_ROW_CONFIG_LIST) {
+        json_t *made = r->kind == DIT_ROW_CONFIG_TEXT ? json_string(text) : list_value(f, text, error);
+        if (*fact || !known || json_is_null(known))
+            json_object_set_new(config, r->from, made);
+        else
+            json_decref(made);
+        return error->status;
+    }
+    if (dit_facts_evaluate(f, &text, &value, error))
+        return error->status;
+    if (f->count == DIT_MOST_NUMBERS)
+        return dit_fail(error, DIT_BAD_FILE, "%s: its family has too many numbers", dit_tensor_file_path(f->file));
+    bool kept = r->kind != DIT_ROW_LET && !*fact && known_number(config, r->from, &value);
+    f->number[f->count].name = r->from;
+    f->number[f->count++].value = value;
+    if (r->kind != DIT_ROW_LET && !kept)
+        json_object_set_new(config, r->from, r->kind == DIT_ROW_CONFIG ? json_integer(value) : json_boolean(value));
+    return DIT_OK;
+}
+
+// Follows the rows that make numbers and the configuration.
+static dit_status configure(dit_original *o, const json_t *known, dit_error *error)
+{
+    const char *class_name = json_string_value(json_object_get(known, "_class_name"));
+    bool counts = json_is_object(known) && (!class_name || !strcmp(class_name, o->family->to));
+    json_t *config = counts ? json_deep_copy(known) : json_object();
+    bool looked;
+    json_object_set_new(config, "_class_name", json_string(o->family->to));
+    o->facts.looked = &looked;
+    for (const dit_row *r = o->family + 1; r->kind != DIT_ROW_FAMILY && !error->status; r++)
+        if (r->kind >= DIT_ROW_LET && r->kind <= DIT_ROW_CONFIG_LIST)
+            follow(&o->facts, r, config, error);
+    o->facts.looked = NULL;
     o->config = json_dumps(config, JSON_INDENT(2));
     json_decref(config);
     if (!o->config && !error->status)
@@ -140,11 +183,13 @@ static dit_status configure(dit_original *o, dit_error *error)
     return error->status;
 }
 
-dit_status dit_original_find(dit_original **out, dit_tensor_file *file, const char *class_name, dit_error *error)
+dit_status dit_original_find(dit_original **out, dit_tensor_file *file, const dit_original_query *query,
+                             dit_error *error)
 {
+    static const dit_original_query any;
     dit_error own = {0};
     dit_facts facts = {.file = file};
-    const dit_row *family = find_family(&facts, class_name);
+    const dit_row *family = find_family(&facts, query ? query : &any);
     *out = NULL;
     if (!family)
         return DIT_OK;
@@ -152,7 +197,7 @@ dit_status dit_original_find(dit_original **out, dit_tensor_file *file, const ch
     if (!o)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", dit_tensor_file_path(file));
     *o = (dit_original){.file = file, .family = family, .facts = facts};
-    if (configure(o, &own)) {
+    if (configure(o, query ? query->known : NULL, &own)) {
         dit_original_free(o);
         return dit_fail(error, own.status, "%s", own.message);
     }

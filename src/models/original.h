@@ -8,19 +8,29 @@
 
 #include "graph/weights.h"
 #include "io/tensor_file.h"
+#include <jansson.h>
 
 typedef struct dit_original dit_original; // a file that belongs to a family; see dit_original_free
 
-// Finds the family of `file`, which must outlive the answer. `class_name` asks for a network of that class (a file may
-// hold several); NULL takes the first family in the order of names/families.def. *original stays NULL when there is
-// none. Fails with DIT_BAD_FILE (shapes from which no configuration follows) or DIT_NO_MEMORY.
-dit_status dit_original_find(dit_original **original, dit_tensor_file *file, const char *class_name, dit_error *error);
+// Which of a file's networks is meant, and what is known of it beside its tensors.
+typedef struct dit_original_query {
+    const char *const *classes;  // it is of one of them; NULL-ended. NULL: of any
+    const char *const *prefixes; // its names begin with one of them, tried in this order; NULL-ended. NULL: with any
+    const json_t *known;         // a configuration; it counts when its `_class_name` is absent or the network's
+} dit_original_query;
+
+// Finds the family of `file`, which must outlive the answer: the first one in the order of names/families.def that the
+// query (NULL: it asks for nothing) leaves. *original stays NULL when there is none. Fails with DIT_BAD_FILE (shapes
+// from which no configuration follows) or DIT_NO_MEMORY.
+dit_status dit_original_find(dit_original **original, dit_tensor_file *file, const dit_original_query *query,
+                             dit_error *error);
 void dit_original_free(dit_original *original); // may be NULL
 
 const char *dit_original_class(const dit_original *original);  // "FluxTransformer2DModel"
 const char *dit_original_family(const dit_original *original); // "flux"
 const char *dit_original_prefix(const dit_original *original);
-// The configuration that follows from the shapes, as the text of a config.json.
+// The configuration as the text of a config.json: what follows from the shapes, then what is known, then what every
+// release of the family has.
 const char *dit_original_config(const dit_original *original);
 
 // Adds every tensor of the family under its published names. Tensors whose bytes are the file's stay views of it; what

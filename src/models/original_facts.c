@@ -9,6 +9,8 @@
 ptrdiff_t dit_facts_find(const dit_facts *facts, const char *name, size_t length)
 {
     char full[600];
+    if (facts->looked)
+        *facts->looked = true;
     int n = facts->file ? snprintf(full, sizeof full, "%s%.*s", facts->prefix, (int)length, name) : -1;
     return n < 0 || (size_t)n >= sizeof full ? -1 : dit_tensor_file_find(facts->file, full);
 }
@@ -18,6 +20,8 @@ int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
     char start[600];
     int n = facts->file ? snprintf(start, sizeof start, "%s%.*s.", facts->prefix, (int)length, name) : -1;
     int64_t most = -1;
+    if (facts->looked)
+        *facts->looked = true;
     if (n < 0 || (size_t)n >= sizeof start)
         return 0;
     for (size_t i = 0; i < dit_tensor_file_count(facts->file); i++) {

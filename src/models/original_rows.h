@@ -24,6 +24,9 @@
 //   count(blocks)   how many N = 0, 1, ... there are with names that begin with "blocks.N."
 //   sqrt(EXPR)      rounded down
 // CONFIG_LIST has also which(blocks, attn2.qkv.weight): the N for which blocks.N.attn2.qkv.weight is there.
+//
+// A row whose own text looks at a tensor states a fact of the file. One that does not, such as ("attention_head_dim",
+// "64"), says what every release has: a configuration that is known from elsewhere counts before it.
 #ifndef DIT_MODELS_ORIGINAL_ROWS_H
 #define DIT_MODELS_ORIGINAL_ROWS_H
 
@@ -59,6 +62,7 @@ enum { DIT_MOST_NUMBERS = 48 };
 typedef struct dit_facts {
     const dit_tensor_file *file; // NULL: there are numbers only
     const char *prefix;
+    bool *looked; // set when an expression looks at a tensor; may be NULL
     int count;
     struct {
         const char *name;

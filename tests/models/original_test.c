@@ -103,7 +103,7 @@ static void files_that_do_not_fit_are_refused(void **state)
         {"blocks.0.attn.surprise.weight", DIT_SHAPE(2), DIT_BAD_FILE, "blocks.0.attn.surprise.weight"},
         {"blocks.1.attn.qkv.weight", DIT_SHAPE(47, 16), DIT_BAD_FILE, "does not divide"},
         {"blocks.1.attn.qkv.weight", DIT_SCALAR, DIT_BAD_FILE, "does not divide"},
-        {"blocks.0.adaLN_modulation.1.weight", absent, DIT_UNSUPPORTED, "no original model"},
+        {"blocks.0.adaLN_modulation.1.weight", absent, DIT_UNSUPPORTED, "holds no network"},
         {"final_layer.linear.weight", DIT_SHAPE(0, 16), DIT_BAD_FILE, "final_layer.linear.weight"},
         {"x_embedder.proj.weight", DIT_SHAPE(16), DIT_BAD_FILE, "x_embedder.proj.weight"},
     };
@@ -137,6 +137,42 @@ static void a_config_beside_the_file_is_followed(void **state)
     assert_int_equal(dit_json_int(dit_json_root(component.json), "num_attention_heads", 1, 9, &error), 2);
     dit_component_close(&component);
     scratch_remove(&s);
+}
+
+static void what_is_known_counts_where_the_tensors_say_nothing(void **state)
+{
+    (void)state;
+    static const char known[] = "{\"attention_head_dim\": 8, \"num_attention_heads\": 2, \"num_layers\": 7, "
+                                "\"norm_eps\": 1e-6%s}";
+    static const char *const others[] = {"", ", \"_class_name\": \"DiTTransformer2DModel\"",
+                                         ", \"_class_name\": \"FluxTransformer2DModel\""};
+    for (int i = 0; i < 3; i++) {
+        char text[300];
+        dit_error error = {0};
+        dit_component c;
+        snprintf(text, sizeof text, known, others[i]);
+        dit_component_open_with(&c, DIT, &(dit_component_options){.dtype = DIT_F32, .known_text = text}, &error);
+        assert_fine(error);
+        dit_json json = dit_json_root(c.json);
+        assert_int_equal(dit_json_int(json, "num_layers", 1, 9, &error), 2); // a fact
+        assert_int_equal(dit_json_int(json, "num_attention_heads", 1, 9, &error), i < 2 ? 2 : 1);
+        assert_int_equal(dit_json_has(json, "norm_eps"), i < 2);
+        dit_component_close(&c);
+    }
+    dit_error error = {0};
+    dit_component c;
+    const char *const classes[] = {"FluxTransformer2DModel", NULL}, *const prefixes[] = {"vae.", NULL};
+    dit_component_open_with(&c, DIT, &(dit_component_options){.classes = classes}, &error);
+    assert_refused(&error, DIT_UNSUPPORTED, "holds no FluxTransformer2DModel");
+    dit_component_close(&c);
+    error = (dit_error){0};
+    dit_component_open_with(&c, DIT, &(dit_component_options){.prefixes = prefixes}, &error);
+    assert_refused(&error, DIT_UNSUPPORTED, "holds no network");
+    dit_component_close(&c);
+    error = (dit_error){0};
+    dit_component_open_with(&c, DIT, &(dit_component_options){.known_text = "{\"attention_head_dim\": 0}"}, &error);
+    assert_refused(&error, DIT_BAD_FILE, "division by zero");
+    dit_component_close(&c);
 }
 
 static void scales_multiply_their_weights(void **state)
@@ -259,6 +295,7 @@ int main(void)
         cmocka_unit_test(parts_of_a_fused_tensor_are_views),
         cmocka_unit_test(files_that_do_not_fit_are_refused),
         cmocka_unit_test(a_config_beside_the_file_is_followed),
+        cmocka_unit_test(what_is_known_counts_where_the_tensors_say_nothing),
         cmocka_unit_test(scales_multiply_their_weights),
         cmocka_unit_test(expressions_follow_their_rules),
         cmocka_unit_test(patterns_match_whole_names),
