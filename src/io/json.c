@@ -158,18 +158,21 @@ static json_t *find_type(dit_json object, const char *key, json_type type, const
 int64_t dit_json_int(dit_json object, const char *key, int64_t least, int64_t most, dit_error *error)
 {
     json_t *value = find(object, key, error);
-    return value && check_int(object, key, value, least, most, error) ? json_integer_value(value) : 0;
+    if (value && check_int(object, key, value, least, most, error))
+        return json_integer_value(value);
+    return least > 0 ? least : most < 0 ? most : 0;
 }
 
 double dit_json_number(dit_json object, const char *key, double least, double most, dit_error *error)
 {
     json_t *value = find(object, key, error);
+    double nearest = least > 0 ? least : most < 0 ? most : 0;
     if (!value)
-        return 0;
+        return nearest;
     double number = json_number_value(value);
     if (object.file->minus_infinity && object.value == object.file->root && !strcmp(key, "lambda_min_clipped"))
         number = -INFINITY;
-    return check_number(object, key, value, number, least, most, error) ? number : 0;
+    return check_number(object, key, value, number, least, most, error) ? number : nearest;
 }
 
 bool dit_json_bool(dit_json object, const char *key, dit_error *error)

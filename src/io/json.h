@@ -8,8 +8,8 @@
 //     dit_json_refuse_unread(config, error);
 //     if (error->status) ...
 //
-// A failed getter records its error and returns 0; since a dit_error keeps the first failure, the ones after it may run
-// on. `error` must not be NULL.
+// A failed getter records its error and returns 0, or for a number the admissible one nearest to 0; since a dit_error
+// keeps the first failure, the ones after it may run on, and compute with what they got. `error` must not be NULL.
 #ifndef DIT_IO_JSON_H
 #define DIT_IO_JSON_H
 

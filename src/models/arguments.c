@@ -87,3 +87,19 @@ void dit_check_batch(dit_graph *g, const char *name, dit_tensor argument, int64_
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s has %lld values for %lld samples", name, (long long)count,
                        (long long)batch);
 }
+
+dit_tensor dit_autoencoder_argument(dit_graph *g, const dit_named_tensors *in, int channels, int least)
+{
+    if (in->count != 1) {
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "there are %d tensors; the method takes one", in->count);
+        return DIT_NONE;
+    }
+    dit_tensor x = in->item[0].tensor;
+    if (dit_extent(g, x, 1) != channels)
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s has %lld channels, the model takes %d", in->item[0].name,
+                       (long long)dit_extent(g, x, 1), channels);
+    if (dit_extent(g, x, 2) < least || dit_extent(g, x, 3) < least)
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s is %lldx%lld; the model needs %dx%d or more", in->item[0].name,
+                       (long long)dit_extent(g, x, 3), (long long)dit_extent(g, x, 2), least, least);
+    return x;
+}

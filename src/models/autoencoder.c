@@ -19,22 +19,6 @@ bool dit_autoencoder_facts_of(const dit_component *c, dit_autoencoder_facts *fac
     return true;
 }
 
-dit_tensor dit_autoencoder_argument(dit_graph *g, const dit_named_tensors *in, int channels, int least)
-{
-    if (in->count != 1) {
-        dit_graph_fail(g, DIT_BAD_ARGUMENT, "there are %d tensors; the method takes one", in->count);
-        return DIT_NONE;
-    }
-    dit_tensor x = in->item[0].tensor;
-    if (dit_extent(g, x, 1) != channels)
-        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s has %lld channels, the model takes %d", in->item[0].name,
-                       (long long)dit_extent(g, x, 1), channels);
-    if (dit_extent(g, x, 2) < least || dit_extent(g, x, 3) < least)
-        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s is %lldx%lld; the model needs %dx%d or more", in->item[0].name,
-                       (long long)dit_extent(g, x, 3), (long long)dit_extent(g, x, 2), least, least);
-    return x;
-}
-
 // Tiles along one axis, in elements of the argument (`from`) and of the results (`to`).
 struct axis {
     int64_t whole, tile, step;          // of the argument

@@ -32,8 +32,4 @@ dit_status dit_autoencoder_encode(const dit_component *component, const dit_arra
                                   const dit_autoencoder_options *options, dit_array *mean, dit_array *logvar,
                                   dit_error *error);
 
-// For the classes' files: the one argument of an encoder or a decoder, under whichever of its names it was given. Fails
-// when there is none, or two, or when its channels are not `channels` or its sides shorter than `least`.
-dit_tensor dit_autoencoder_argument(dit_graph *g, const dit_named_tensors *in, int channels, int least);
-
 #endif

@@ -1,7 +1,7 @@
 // models/autoencoder_dc.c: the deep compression autoencoder, 32 or 64 pixels to a latent.
 // Chen et al. 2024 (arXiv 2410.10733), sections 3.1 and 3.2; EfficientViT blocks: Cai et al. 2023 (arXiv 2205.14756),
 // section 3.1. Weight names: diffusers AutoencoderDC.
-#include "models/autoencoder.h"
+#include "models/arguments.h"
 #include "nn/nn.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // models/autoencoder_kl.c: the convolutional autoencoder of latent diffusion, regularised by a KL divergence.
 // Rombach et al. 2022 (arXiv 2112.10752), sections 3.1 and D.1. Weight names: diffusers AutoencoderKL.
-#include "models/autoencoder.h"
+#include "models/arguments.h"
 #include "nn/nn.h"
 #include <math.h>
 #include <string.h>

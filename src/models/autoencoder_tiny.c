@@ -1,6 +1,6 @@
 // models/autoencoder_tiny.c: a small autoencoder distilled from a large one, for previews and small machines.
 // Bohan, TAESD (https://github.com/madebyollin/taesd). Weight names: diffusers AutoencoderTiny.
-#include "models/autoencoder.h"
+#include "models/arguments.h"
 #include "nn/nn.h"
 #include <stdio.h>
 #include <string.h>

@@ -195,12 +195,14 @@ static struct picture patchified(dit_graph *g, const dit_hidream_config *c, cons
 // rest is turned by nothing.
 static dit_tensor rope_table(dit_graph *g, const dit_hidream_config *c, dit_tensor positions, int64_t text)
 {
+    if (dit_graph_error(g)->status)
+        return DIT_NONE;                           // shapes of failed values have no axes
     dit_shape zeros = *dit_shape_of(g, positions); // (T, 3) or (B, T, 3)
     int turned = (c->rope[0] + c->rope[1] + c->rope[2]) / 2, axis = zeros.rank - 2;
     zeros.dim[axis] = text;
     positions = dit_concat(g, (dit_tensor[]){positions, dit_filled(g, zeros, 0)}, 2, axis);
     dit_tensor table = dit_rope_table(g, positions, DIT_HIDREAM_AXES, c->rope, 10000, DIT_F64); // (..., turned, 2)
-    if (turned == c->head_width / 2)
+    if (turned == c->head_width / 2 || dit_graph_error(g)->status)
         return table;
     dit_shape still = *dit_shape_of(g, table);
     still.dim[still.rank - 1] = 1;

@@ -65,7 +65,7 @@ dit_tensor nn_attention_bias(dit_graph *g, const char *argument, dit_tensor mask
     const dit_shape *shape = dit_shape_of(g, mask);
     if (dit_is_none(mask))
         return mask;
-    if (shape->dim[0] != batch || shape->dim[shape->rank - 1] != keys) {
+    if (dit_extent(g, mask, 0) != batch || dit_extent(g, mask, -1) != keys) {
         char text[160];
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s is %s for %lld samples and %lld keys", argument,
                        dit_shape_text(shape, text), (long long)batch, (long long)keys);

@@ -40,7 +40,8 @@ dit_tensor nn_rms_norm(dit_graph *g, const char *name, dit_tensor x, float eps)
 dit_tensor nn_l2_norm(dit_graph *g, dit_tensor x, float eps)
 {
     dit_dtype dtype = dit_dtype_of(g, x);
-    unsigned last = 1u << (dit_shape_of(g, x)->rank - 1);
+    int rank = dit_shape_of(g, x)->rank;
+    unsigned last = rank ? 1u << (rank - 1) : 0; // no axis: a failed value
     dit_tensor wide = dtype == DIT_F32 ? x : dit_cast(g, x, DIT_F32);
     dit_tensor length = dit_sqrt(g, dit_sum(g, dit_square(g, wide), last, true)); // (..., 1)
     if (dtype != DIT_F32)
