@@ -30,7 +30,8 @@ typedef enum op_values {
     OP_GRID,      // as OP_FLOATS, but multiples of 1/4 within 2: never near an OP_APART value
     OP_I32,       // integers in low ..= high
     OP_I64,
-    OP_BOOL, // true with probability `high`
+    OP_ASCENDING, // the same, i64, in ascending order
+    OP_BOOL,      // true with probability `high`
 } op_values;
 
 typedef struct op_input {
@@ -83,6 +84,10 @@ typedef struct op_input {
 #define I64(low, high, ...)                                                                                            \
     {                                                                                                                  \
         OP_I64, OP_SHAPE(__VA_ARGS__), low, high                                                                       \
+    }
+#define ASCENDING(low, high, ...)                                                                                      \
+    {                                                                                                                  \
+        OP_ASCENDING, OP_SHAPE(__VA_ARGS__), low, high                                                                 \
     }
 #define BOOLS(part, ...)                                                                                               \
     {                                                                                                                  \

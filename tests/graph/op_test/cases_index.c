@@ -37,6 +37,11 @@ static const op_case cases[] = {
     CASE_WITH((.forward_only = true), top_k, INPUTS(FLOATS_IN(1, 1, 3, 8)), .k = 4), // equal: the lower index first
     CASE_WITH((.forward_only = true), top_k, INPUTS(FLOATS(40, 1000)), .k = 100),
 
+    CASE(route, INPUTS(I64(0, 3, 2, 5, 2)), .experts = 4),
+    CASE(route, INPUTS(I32(-2, 9, 40, 3)), .experts = 7),
+    CASE(route, INPUTS(I64(2, 2, 6)), .experts = 5), // one token, one expert
+    CASE(route, INPUTS(I64(0, 0, 0, 2)), .experts = 1),
+
     CASE_WITH((.perf = true, .sparse = true), embedding, INPUTS(FLOATS(32000, 1024), I64(0, 31999, 2048))),
     PERF(scatter_add, INPUTS(FLOATS(2048, 1024), I64(0, 31999, 2048)), .count = 32000),
     PERF(scatter_add, INPUTS(FLOATS(4096, 384), I64(0, 9, 4096)), .count = 10),

@@ -176,6 +176,16 @@ static const op_case cases[] = {
     REFUSE(resize_backward, INPUTS(FLOATS(1, 2, 6, 8)), .x = OP_SHAPE(1, 2, 3, 0)),
     REFUSE(resize_backward, INPUTS(FLOATS(1, 2, 6, 8)), .x = OP_SHAPE(2, 2, 3, 4)),
     REFUSE(resize_backward, INPUTS(FLOATS(1, 2, 6, 8)), .x = {-2, {3, 4}}),
+    REFUSE(route, INPUTS(FLOATS(4, 2)), .experts = 3),
+    REFUSE(route, INPUTS(I64(0, 1, 4, 2)), .experts = 0),
+    REFUSE(route, INPUTS(I64(0, 1, 4, 0)), .experts = 2),
+    REFUSE(grouped_linear, INPUTS(FLOATS(4, 2), WEIGHT(3, 4), I64(0, 1, 4)), .group = 0, .count = 1),
+    REFUSE(grouped_linear, INPUTS(FLOATS(4, 2), WEIGHT(3, 2), I64(0, 1, 3)), .group = 0, .count = 1),
+    REFUSE(grouped_linear, INPUTS(FLOATS(4, 2), WEIGHT(3, 2), FLOATS(4)), .group = 0, .count = 1),
+    REFUSE(grouped_linear, INPUTS(FLOATS(4, 2), WEIGHT(3, 2), I64(0, 1, 4), FLOATS(4, 2)), .group = 0, .count = 1),
+    REFUSE(grouped_linear, INPUTS(FLOATS(4, 2), WEIGHT(3, 2), I64(0, 1, 4)), .group = 1, .count = 1),
+    REFUSE(grouped_linear_backward_weight, INPUTS(FLOATS(4, 2), FLOATS(3, 5), I64(0, 1, 4)), .group = 0, .count = 1),
+    REFUSE(grouped_linear_backward_weight, INPUTS(FLOATS(4, 2), FLOATS(4, 5), I64(0, 1, 4)), .group = -1, .count = 1),
 };
 
 OP_CASES(refused)

@@ -51,6 +51,7 @@ dit_dtype op_input_dtype(const op_input *in, op_sweep sweep)
     case OP_I32:
         return DIT_I32;
     case OP_I64:
+    case OP_ASCENDING:
         return DIT_I64;
     case OP_BOOL:
         return DIT_BOOL;
@@ -80,6 +81,9 @@ static void generate(const op_input *in, dit_dtype dtype, uint64_t stream, doubl
         case OP_I32:
         case OP_I64:
             x[i] = floor(low + u * (high - low + 1));
+            break;
+        case OP_ASCENDING:
+            x[i] = floor(low + ((double)i + u) / (double)count * (high - low + 1));
             break;
         case OP_BOOL:
             x[i] = u < high;
