@@ -16,6 +16,7 @@ enum {
     MODEL,
     PROMPT,
     NEGATIVE,
+    WEIGHTING,
     CLASS,
     STEPS,
     GUIDANCE,
@@ -50,6 +51,9 @@ static const struct option options[] = {
                .help = "folder with model_index.json"},
     [PROMPT] = {"prompt", OPTION_TEXT, 'p', .value = "TEXT", .help = "what to draw"},
     [NEGATIVE] = {"negative-prompt", OPTION_TEXT, .value = "TEXT", .help = "what to steer away from"},
+    [WEIGHTING] = {"prompt-weighting", OPTION_TEXT, .value = "KIND", .choices = "comfyui|a1111", .unset = "none",
+                   .help =
+                       "(word:1.2), [word] and BREAK in prompts, and prompts of any length, as that program has it"},
     [CLASS] = {"class", OPTION_INT, .value = "N", .min = 0, .max = 1 << 24,
                .help = "what to draw, for a model of classes"},
     [STEPS] = {"steps", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "the model's own",
@@ -289,6 +293,7 @@ static dit_request request_of(const struct session *s)
     r.strength = o[STRENGTH].given ? o[STRENGTH].number : -1;
     r.prompt = o[PROMPT].text;
     r.negative_prompt = o[NEGATIVE].text;
+    r.prompt_weighting = o[WEIGHTING].text;
     r.class_label = o[CLASS].given ? (int)o[CLASS].integer : -1;
     r.width = (int)o[WIDTH].integer;
     r.height = (int)o[HEIGHT].integer;

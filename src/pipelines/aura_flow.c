@@ -43,6 +43,7 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
                                   .count = dit_job_texts(job, texts),
                                   .length = LENGTH,
                                   .mask = true,
+                                  .weighting = job->weighting,
                                   .wanted = (const char *const[]){"last_hidden_state", NULL}};
     dit_arrays out = {0};
     if (!dit_encode_texts(m, &query, watch, &out, error)) {
@@ -70,6 +71,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_aura_flow = {
     .name = "AuraFlowPipeline",
     .parts = parts,
+    .weighs_prompts = true,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,

@@ -78,12 +78,15 @@ static dit_status encode_prompt(dit_model *m, const dit_job *job, dit_arrays *to
          .texts = texts,
          .count = 1,
          .length = most ? (int)most : CLIP_TOKENS,
+         .weighting = job->weighting,
+         .chunks = true, // of which the first one's pooled state is taken
          .wanted = (const char *const[]){"pooler_output", NULL}},
         {.tokenizer = "tokenizer_2",
          .encoder = "text_encoder_2",
          .texts = texts,
          .count = 1,
          .length = T5_TOKENS,
+         .weighting = job->weighting,
          .wanted = (const char *const[]){"last_hidden_state", NULL}},
     };
     if (!dit_encode_texts(m, &queries[0], watch, &clip, error) &&
@@ -187,6 +190,7 @@ const dit_pipeline_class dit_pipeline_class_flux = {
     .name = "FluxPipeline",
     .older_names = (const char *const[]){"FluxImg2ImgPipeline", "FluxInpaintPipeline", NULL},
     .parts = parts,
+    .weighs_prompts = true,
     .open = open,
     .start = start,
     .encode = encode,
@@ -266,6 +270,7 @@ static dit_status encode_kontext(dit_model *m, const dit_job *job, dit_generator
 const dit_pipeline_class dit_pipeline_class_flux_kontext = {
     .name = "FluxKontextPipeline",
     .parts = parts,
+    .weighs_prompts = true,
     .takes_references = true,
     .open = open,
     .start = start_kontext,
@@ -396,6 +401,7 @@ static const dit_part_kind fill_parts[] = {
 const dit_pipeline_class dit_pipeline_class_flux_fill = {
     .name = "FluxFillPipeline",
     .parts = fill_parts,
+    .weighs_prompts = true,
     .strength = 1,
     .open = open_fill,
     .start = start_fill,

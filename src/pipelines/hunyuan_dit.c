@@ -140,6 +140,7 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
                                       .count = count,
                                       .length = kinds[i].length,
                                       .mask = true,
+                                      .weighting = job->weighting,
                                       .wanted = (const char *const[]){"last_hidden_state", NULL}};
         if (!dit_encode_texts(m, &query, watch, &out, error) &&
             !dit_conditions_rows(job, dit_arrays_find(&out, "last_hidden_state"), to, kinds[i].states, error))
@@ -162,6 +163,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_hunyuan_dit = {
     .name = "HunyuanDiTPipeline",
     .parts = parts,
+    .weighs_prompts = true,
     .start = start,
     .encode = encode,
 };

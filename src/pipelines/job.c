@@ -141,6 +141,18 @@ static dit_status choose_skipped(dit_model *m, dit_job *job, dit_error *error)
     return error->status;
 }
 
+static dit_status choose_weighting(const dit_model *m, dit_job *job, dit_error *error)
+{
+    const char *name = job->request->prompt_weighting;
+    if (name && !dit_prompt_weighting_from_name(name, &job->weighting))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt-weighting: %.40s is none; there are comfyui and a1111",
+                        name);
+    if (name && !m->class->weighs_prompts)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt-weighting: the text encoder of %s takes no weights",
+                        m->class->name);
+    return DIT_OK;
+}
+
 dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *job, dit_error *error)
 {
     *job = (dit_job){.request = request, .count = request->count};
@@ -149,7 +161,10 @@ dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *
         return dit_fail(error, DIT_BAD_ARGUMENT,
                         "--image: this model takes no pictures beside the prompt; "
                         "--init-image starts from one");
-    if (check_request(request, error) || model->class->start(model, job, error) || complete_sizes(model, job, error) ||
+    if (!dit_model_part(model, model->parts[0].kind->name, error)) // families read its configuration
+        return error->status;
+    if (check_request(request, error) || choose_weighting(model, job, error) ||
+        model->class->start(model, job, error) || complete_sizes(model, job, error) ||
         choose_guidance(model, job, error) || choose_skipped(model, job, error))
         return error->status;
     job->rows = job->guided && !job->apart ? 2 * (int64_t)job->count : job->count;

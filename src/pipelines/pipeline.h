@@ -36,6 +36,13 @@ typedef struct dit_part_kind {
     bool optional;              // it may be absent (model_index.json: [null, null])
 } dit_part_kind;
 
+// What brackets in a prompt do (pipelines/weighted_text.c).
+typedef enum dit_prompt_weighting {
+    DIT_WEIGHTING_NONE, // they are text
+    DIT_WEIGHTING_COMFYUI,
+    DIT_WEIGHTING_A1111,
+} dit_prompt_weighting;
+
 // A request with the family's defaults filled in. Guided pictures are computed twice, with and without the condition:
 // in one batch, conditional rows first, or, when the two halves' conditions differ in shape (`apart`), one after the
 // other.
@@ -46,7 +53,8 @@ typedef struct dit_job {
     bool guided, apart;
     int steps;
     double guidance_scale;
-    dit_guidance guidance;                 // the same, and what the request says beside the scale
+    dit_guidance guidance; // the same, and what the request says beside the scale
+    dit_prompt_weighting weighting;
     double strength;                       // of a start picture: the share of the steps that redraw it
     int64_t channels, height, width;       // of the latents
     int64_t picture_height, picture_width; // pixels that the decoder gives
@@ -82,6 +90,7 @@ struct dit_pipeline_class {
     bool steps_network_input;
     bool takes_references;  // request->references
     bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping
+    bool weighs_prompts;    // request->prompt_weighting: queries of texts look at job->weighting
     bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
     double strength;        // of image to image where the request says none; 0: 0.6
     // Opens what the family needs beside its parts, and checks that they fit each other. May be NULL.
@@ -196,11 +205,17 @@ typedef struct dit_text_query {
     bool mask;                 // the encoder is given attention_mask
     const char *const *wanted; // outputs of the encoder; NULL-ended
     bool ends_as_padding;      // filled up with the token that ends a text instead
+    // With weighting (not together with `longest` or `ends_as_padding`): `chunks`, a text that is too long, or that has
+    // BREAK in it, gets as many rows as it needs, put one after another; otherwise it is cut as ever.
+    dit_prompt_weighting weighting;
+    bool chunks;
 } dit_text_query;
 // Adds the outputs wanted, one row a text, to `out`, with `input_ids` (count, length) i64 and `attention_mask`
 // (count, length) i64. The encoder is done afterwards.
 dit_status dit_encode_texts(dit_model *model, const dit_text_query *query, const dit_watch *watch, dit_arrays *out,
                             dit_error *error);
+// "comfyui", "a1111"; false when there is none of that name.
+bool dit_prompt_weighting_from_name(const char *name, dit_prompt_weighting *weighting);
 // The length that the tokenizer's model takes, or `otherwise` where its files say none; at most `most`.
 int dit_model_text_length(dit_model *model, const char *tokenizer, int otherwise, int most, dit_error *error);
 // Row-wise helpers for families: rows of `from` (R, ...) repeated so that texts [prompt, negative] become the job's

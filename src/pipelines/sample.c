@@ -251,6 +251,8 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     const dit_shape shape = DIT_SHAPE(job->count, job->channels, job->height, job->width);
     r->picture = job->channels * job->height * job->width;
     dit_generator_seed(&r->generator, job->request->seed);
+    if (!dit_model_part(r->model, r->model->parts[0].kind->name, error)) // an earlier picture may have released it
+        return error->status;
     if (dit_array_alloc(state, DIT_F32, shape, error) || open_sampler(r, error))
         return error->status;
     size_t values = (size_t)(job->count * r->picture);

@@ -32,14 +32,18 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 }
 
 // The last state but one and the pooled state of one CLIP encoder.
-static dit_status encode_clip(dit_model *m, const char *const *names, const char *const *texts, int count,
-                              const dit_watch *watch, dit_array *states, dit_array *pooled, dit_error *error)
+static dit_status encode_clip(dit_model *m, const dit_job *job, const char *const *names, const dit_watch *watch,
+                              dit_array *states, dit_array *pooled, dit_error *error)
 {
     static const char *const state = "hidden_states.-2";
+    const char *texts[2];
+    const int count = dit_job_texts(job, texts);
     const dit_text_query query = {.tokenizer = names[0],
                                   .encoder = names[1],
                                   .texts = texts,
                                   .count = count,
+                                  .weighting = job->weighting,
+                                  .chunks = true,
                                   .length = dit_model_text_length(m, "tokenizer", CLIP_LENGTH, MOST_CLIP_LENGTH, error),
                                   .wanted = (const char *const[]){state, "text_embeds", NULL}};
     dit_arrays out = {0};
@@ -52,14 +56,17 @@ static dit_status encode_clip(dit_model *m, const char *const *names, const char
 }
 
 // T5's states (count, 256, width); zeros where the model has no T5.
-static dit_status encode_t5(dit_model *m, const char *const *texts, int count, const dit_watch *watch,
-                            dit_array *states, dit_error *error)
+static dit_status encode_t5(dit_model *m, const dit_job *job, const dit_watch *watch, dit_array *states,
+                            dit_error *error)
 {
+    const char *texts[2];
+    const int count = dit_job_texts(job, texts);
     const dit_text_query query = {.tokenizer = "tokenizer_3",
                                   .encoder = "text_encoder_3",
                                   .texts = texts,
                                   .count = count,
                                   .length = T5_LENGTH,
+                                  .weighting = job->weighting,
                                   .wanted = (const char *const[]){"last_hidden_state", NULL}};
     dit_arrays out = {0};
     if (!dit_model_has_part(m, "text_encoder_3")) {
@@ -106,12 +113,10 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
 {
     static const char *const clips[2][2] = {{"tokenizer", "text_encoder"}, {"tokenizer_2", "text_encoder_2"}};
     (void)generator;
-    const char *texts[2];
-    const int count = dit_job_texts(job, texts);
     dit_array states[2] = {{0}}, pooled[2] = {{0}}, t5 = {0}, joined = {0}, joined_pooled = {0};
     for (int i = 0; i < 2 && !error->status; i++)
-        encode_clip(m, clips[i], texts, count, watch, &states[i], &pooled[i], error);
-    if (!error->status && !encode_t5(m, texts, count, watch, &t5, error) &&
+        encode_clip(m, job, clips[i], watch, &states[i], &pooled[i], error);
+    if (!error->status && !encode_t5(m, job, watch, &t5, error) &&
         !join_states(m, &states[0], &states[1], &t5, &joined, error) &&
         !dit_join_features(&pooled[0], &pooled[1], &joined_pooled, error)) {
         dit_conditions_rows(job, &joined, &conditions[0], "encoder_hidden_states", error);
@@ -156,6 +161,7 @@ const dit_pipeline_class dit_pipeline_class_stable_diffusion_3 = {
     .name = "StableDiffusion3Pipeline",
     .older_names = (const char *const[]){"StableDiffusion3Img2ImgPipeline", "StableDiffusion3InpaintPipeline", NULL},
     .parts = parts,
+    .weighs_prompts = true,
     .skips_layers = true,
     .conditions_by_row = true,
     .start = start,

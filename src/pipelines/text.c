@@ -1,5 +1,6 @@
 // pipelines/text.c: prompts as rows of conditions.
 #include "pipelines/pipeline.h"
+#include "pipelines/weighted_text.h"
 #include "text/padded.h"
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,11 @@ dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_wat
                             dit_error *error)
 {
     dit_arrays in = {0};
+    dit_text_rows rows = {0};
     const dit_component *encoder = NULL;
-    if (!tokenize(m, q, &in, error) && (encoder = dit_model_part(m, q->encoder, error))) {
+    const int first = out->count;
+    if (!(q->weighting ? dit_weigh_texts(m, q, &rows, &in, error) : tokenize(m, q, &in, error)) &&
+        (encoder = dit_model_part(m, q->encoder, error))) {
         dit_array mask = q->mask ? (dit_array){0} : dit_arrays_take(&in, "attention_mask");
         dit_component_call(encoder, DIT_FORWARD, &in, q->wanted, watch, out, error);
         if (mask.data)
@@ -74,6 +78,9 @@ dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_wat
         dit_arrays_give(out, in.item[i].name, in.item[i].array, error);
         in.item[i].array.data = NULL;
     }
+    for (int i = first; i < out->count && q->weighting && !error->status; i++)
+        dit_join_rows(q, &rows, &out->item[i].array);
+    free(rows.weights);
     dit_arrays_free(&in);
     return error->status;
 }

@@ -187,7 +187,9 @@ struct rows {
     int32_t pad, comma; // -1: no token is a comma
     int32_t *ids;       // [rows * length]
     float *weights;
-    size_t rows, ids_room, weights_room;
+    uint8_t *mask;
+    size_t rows, ids_room, weights_room, mask_room;
+    bool one;     // row, and no more
     int32_t *row; // [room] the row that is being filled
     float *row_weights;
     size_t count, last_comma; // SIZE_MAX: no comma in this row
@@ -197,10 +199,13 @@ static bool end_row(struct rows *r)
 {
     size_t at = r->rows * r->length, end = at + r->length;
     if (!dit_grow(&r->ids, &r->ids_room, end, sizeof *r->ids) ||
-        !dit_grow(&r->weights, &r->weights_room, end, sizeof *r->weights))
+        !dit_grow(&r->weights, &r->weights_room, end, sizeof *r->weights) ||
+        !dit_grow(&r->mask, &r->mask_room, end, sizeof *r->mask))
         return false;
-    for (size_t i = at; i < end; i++)
+    for (size_t i = at; i < end; i++) {
         r->weights[i] = 1;
+        r->mask[i] = i - at < r->before_count + r->count + r->after_count;
+    }
     memcpy(r->ids + at, r->before, r->before_count * sizeof *r->ids);
     at += r->before_count;
     memcpy(r->ids + at, r->row, r->count * sizeof *r->ids);
@@ -232,15 +237,35 @@ static bool end_full_row(struct rows *r, bool is_comma)
     return true;
 }
 
-static dit_status add_tokens(struct rows *r, const dit_prompt_part *part, dit_error *error)
+// Without the spaces around: a tokenizer that keeps spaces puts one before each text itself.
+static void strip(const char **text, size_t *size)
+{
+    while (*size > 0 && dit_is_space(dit_character_at(*text, *size).code)) {
+        size_t taken = dit_character_at(*text, *size).size;
+        *text += taken;
+        *size -= taken;
+    }
+    while (*size > 0 && dit_is_space(dit_last_character(*text, *size).code))
+        *size -= dit_last_character(*text, *size).size;
+}
+
+static dit_status add_tokens(struct rows *r, const dit_prompt_part *part, bool alone, dit_error *error)
 {
     int32_t *ids;
-    size_t count;
+    const char *text = part->text;
+    size_t count, size = part->size;
     bool fits = true;
-    if (dit_tokenizer_encode_bare(r->tokenizer, part->text, part->size, &ids, &count, error))
+    if (r->one && !alone) {
+        strip(&text, &size);
+        if (size == 0)
+            return DIT_OK;
+    }
+    if (dit_tokenizer_encode_bare(r->tokenizer, text, size, &ids, &count, error))
         return error->status;
     for (size_t i = 0; i < count && fits; i++) {
         bool is_comma = ids[i] == r->comma;
+        if (r->count == r->room && r->one)
+            break;
         if (r->count == r->room)
             fits = end_full_row(r, is_comma);
         if (is_comma)
@@ -256,8 +281,8 @@ static dit_status fill_rows(struct rows *r, const dit_prompt_parts *parts, size_
 {
     for (size_t i = 0; i < parts->count && !error->status; i++)
         if (!parts->part[i].is_break)
-            add_tokens(r, &parts->part[i], error);
-        else if (!end_row(r))
+            add_tokens(r, &parts->part[i], parts->count == 1, error);
+        else if (!r->one && !end_row(r))
             no_memory(error);
     if (!error->status && (r->count > 0 || r->rows == 0) && !end_row(r))
         no_memory(error);
@@ -267,38 +292,43 @@ static dit_status fill_rows(struct rows *r, const dit_prompt_parts *parts, size_
     return error->status;
 }
 
-dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, size_t size, size_t room, size_t least,
+dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, size_t size, const dit_row_rule *rule,
                             dit_weighted_prompt *weighted, dit_error *error)
 {
     enum { MOST = 1 << 20 };
     dit_error ours = {0};
     dit_prompt_parts parts = {0};
     dit_tokenizer_habits habits = dit_tokenizer_ask(tokenizer);
-    struct rows r = {.tokenizer = tokenizer, .room = room, .pad = habits.pad_id, .last_comma = SIZE_MAX};
-    if (room < 1 || room > MOST || least > MOST)
+    const size_t room = rule->room;
+    struct rows r = {
+        .tokenizer = tokenizer, .room = room, .one = rule->one, .pad = habits.pad_id, .last_comma = SIZE_MAX};
+    if (room < 1 || room > MOST || rule->least > MOST)
         return dit_fail(error, DIT_BAD_ARGUMENT, "rows of %zu tokens, at least %zu of them: must be 1 to %d", room,
-                        least, MOST);
+                        rule->least, MOST);
     r.before = dit_tokenizer_before(tokenizer, &r.before_count);
     r.after = dit_tokenizer_after(tokenizer, &r.after_count);
     r.length = r.before_count + room + r.after_count;
     r.comma = dit_tokenizer_find(tokenizer, ",</w>");
+    if (r.pad < 0) // as dit_encode_padded fills up
+        r.pad = dit_tokenizer_find(tokenizer, "<pad>");
     if (r.pad < 0)
-        r.pad = r.after_count > 0 ? r.after[0] : 0;
+        r.pad = 0;
     r.row = malloc(room * sizeof *r.row);
     r.row_weights = malloc(room * sizeof *r.row_weights);
     if (!r.row || !r.row_weights)
         no_memory(&ours);
     else if (!dit_prompt_parse(prompt, size, &parts, &ours))
-        fill_rows(&r, &parts, least, &ours);
+        fill_rows(&r, &parts, rule->least, &ours);
     dit_prompt_parts_free(&parts);
     free(r.row);
     free(r.row_weights);
     if (ours.status) {
         free(r.ids);
         free(r.weights);
+        free(r.mask);
         return dit_fail(error, ours.status, "%s", ours.message);
     }
-    *weighted = (dit_weighted_prompt){r.ids, r.weights, r.rows, r.length};
+    *weighted = (dit_weighted_prompt){r.ids, r.weights, r.mask, r.rows, r.length};
     return DIT_OK;
 }
 
@@ -306,6 +336,7 @@ void dit_weighted_prompt_free(dit_weighted_prompt *weighted)
 {
     free(weighted->ids);
     free(weighted->weights);
+    free(weighted->mask);
     *weighted = (dit_weighted_prompt){0};
 }
 

@@ -28,18 +28,24 @@ dit_status dit_prompt_parse(const char *prompt, size_t size, dit_prompt_parts *p
 void dit_prompt_parts_free(dit_prompt_parts *parts);
 
 // Rows for a text encoder: tokens before and after a text around at most `room` of its own, then the token that fills
-// up. A row's hidden states are multiplied by the weights, then scaled so that their mean is what it was, and the rows
-// are put one after another.
+// up. What is done with the weights is in pipelines/weighted_text.c; the rows' states are put one after another.
 typedef struct dit_weighted_prompt { // freed with dit_weighted_prompt_free
     int32_t *ids;                    // (rows, length)
     float *weights;                  // (rows, length); 1 for tokens that are not the prompt's
+    uint8_t *mask;                   // (rows, length); 0 for the token that fills up
     size_t rows, length;
 } dit_weighted_prompt;
 
-// Parses and tokenizes a prompt, part by part, into rows of `room` >= 1 tokens of its own (75 for CLIP). A row that is
-// full ends after its last comma when that is at most 20 tokens back. There are at least `least` rows, for prompts that
-// are run together. Fails as dit_prompt_parse and dit_tokenizer_encode.
-dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, size_t size, size_t room, size_t least,
+typedef struct dit_row_rule {
+    size_t room;  // tokens of the prompt that a row takes, 1 or more; 75 for CLIP
+    size_t least; // rows that there are at least, for prompts that are run together
+    bool one;     // there is one row, for encoders without such a bound: what is beyond `room` is cut off, BREAK is a
+                  // space, and so is each end of a part
+} dit_row_rule;
+
+// Parses and tokenizes a prompt, part by part, into rows. A row that is full ends after its last comma when that is at
+// most 20 tokens back. Fails as dit_prompt_parse and dit_tokenizer_encode.
+dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, size_t size, const dit_row_rule *rule,
                             dit_weighted_prompt *weighted, dit_error *error);
 void dit_weighted_prompt_free(dit_weighted_prompt *weighted);
 

@@ -36,8 +36,9 @@ static void take_apart(const char *text, size_t size)
         dit_prompt_parts_free(&parts);
     }
     error = (dit_error){0};
-    if (!dit_weigh_prompt(committed(), text, size, 75, 2, &weighted, &error)) {
-        if (weighted.rows < 2 || weighted.length != 77)
+    const bool one = size % 2;
+    if (!dit_weigh_prompt(committed(), text, size, &(dit_row_rule){75, one ? 1 : 2, one}, &weighted, &error)) {
+        if ((one ? weighted.rows != 1 : weighted.rows < 2) || weighted.length != 77)
             abort();
         for (size_t i = 0; i < weighted.rows * weighted.length; i++)
             if (!dit_tokenizer_token(committed(), weighted.ids[i]))

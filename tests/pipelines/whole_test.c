@@ -7,6 +7,7 @@
 
 #define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/whole"
 static const double LATENTS = 1e-4; // of the largest latent
+static const double STATES = 1e-5;  // of the largest state of a prompt
 static const double PICTURES = 1;   // of 255
 
 struct request {
@@ -38,6 +39,7 @@ static void read_request(const char *folder, struct request *r)
     dit_request *q = &r->request;
     q->prompt = dit_json_text_or(json, "prompt", NULL, &error);
     q->negative_prompt = dit_json_text_or(json, "negative_prompt", NULL, &error);
+    q->prompt_weighting = dit_json_text_or(json, "prompt_weighting", NULL, &error);
     q->class_label = (int)dit_json_int_or(json, "class", -1, -1, 1000, &error);
     q->width = (int)dit_json_int_or(json, "width", 0, 0, 4096, &error);
     q->height = (int)dit_json_int_or(json, "height", 0, 0, 4096, &error);
@@ -95,6 +97,26 @@ static double compare_pictures(const dit_image *images, int count, const dit_arr
     return worst;
 }
 
+// What the transformer is told of the prompt.
+static void compare_states(const char *name, dit_model *model, const dit_job *job, dit_safetensors *result)
+{
+    dit_error error = {0};
+    dit_generator generator;
+    dit_conditions conditions = {0};
+    dit_array wanted;
+    if (dit_safetensors_find(result, "encoder_hidden_states") < 0)
+        return;
+    dit_safetensors_get(result, "encoder_hidden_states", &wanted, &error);
+    dit_generator_seed(&generator, 0);
+    model->class->encode(model, job, &generator, conditions, NULL, &error);
+    assert_fine(error);
+    double states = distance_of(dit_arrays_find(&conditions[0], "encoder_hidden_states"), &wanted, 0).largest;
+    print_message("%-24s states of the prompt within %.2g\n", name, states);
+    hold("states of the prompt", name, states, STATES);
+    dit_arrays_free(&conditions[0]);
+    dit_arrays_free(&conditions[1]);
+}
+
 static void check_case(const char *folder, const char *name)
 {
     char path[800];
@@ -113,11 +135,12 @@ static void check_case(const char *folder, const char *name)
     assert_fine(error);
     dit_model_keep_parts(model, false);
     dit_job_start(model, &r.request, &job, &error);
-    if (!error.status)
-        dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
-    assert_fine(error);
     snprintf(path, sizeof path, "%s/result.safetensors", folder);
     dit_safetensors_open(&result, path, &error);
+    assert_fine(error);
+    compare_states(name, model, &job, result);
+    dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
+    assert_fine(error);
     dit_safetensors_open(&own, scratch_path(&s, "latents.safetensors"), &error);
     dit_safetensors_get(result, "latents", &wanted, &error);
     dit_safetensors_get(result, "pictures", &pictures, &error);

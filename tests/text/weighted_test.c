@@ -80,7 +80,7 @@ static dit_weighted_prompt weigh(const dit_tokenizer *t, const char *prompt, siz
 {
     dit_error error = {0};
     dit_weighted_prompt w;
-    dit_weigh_prompt(t, prompt, strlen(prompt), 75, least, &w, &error);
+    dit_weigh_prompt(t, prompt, strlen(prompt), &(dit_row_rule){75, least, false}, &w, &error);
     assert_fine(error);
     assert_int_equal(w.length, 77);
     size_t before, after;
@@ -158,6 +158,41 @@ static void long_prompts_have_rows_that_end_at_commas(void **state)
     dit_tokenizer_close(t);
 }
 
+// T5: no bound that rows would come from, and a space before every part.
+static void encoders_of_long_texts_get_one_row(void **state)
+{
+    (void)state;
+    static const char plain[] = "a red fox", weighted[] = " (a) [red] BREAK fox ";
+    dit_error error = {0};
+    dit_tokenizer *t;
+    dit_weighted_prompt one, other, cut;
+    dit_tokenizer_open(&t, DIT_SOURCE_DIR "/tests/fixtures/tokenizers/t5", &error);
+    assert_fine(error);
+    const dit_row_rule rule = {20, 1, true};
+    dit_weigh_prompt(t, plain, strlen(plain), &rule, &one, &error);
+    dit_weigh_prompt(t, weighted, strlen(weighted), &rule, &other, &error);
+    dit_weigh_prompt(t, weighted, strlen(weighted), &(dit_row_rule){2, 1, true}, &cut, &error);
+    assert_fine(error);
+    assert_int_equal(one.rows, 1);
+    assert_int_equal(one.length, 21);
+    assert_memory_equal(one.ids, other.ids, 21 * sizeof *one.ids);
+    assert_memory_equal(one.mask, other.mask, 21);
+    assert_true(other.weights[0] == 1.1f && other.weights[1] == (float)(1 / 1.1));
+    size_t own = 0;
+    for (size_t i = 0; i < 21; i++) {
+        assert_true(one.weights[i] == 1 && one.mask[i] == (i < 21 && one.ids[i] != dit_tokenizer_ask(t).pad_id));
+        own += one.mask[i];
+    }
+    assert_true(own > 3 && own < 21);
+    assert_int_equal(cut.rows, 1);
+    assert_int_equal(cut.length, 3);
+    assert_int_equal(cut.ids[2], one.ids[own - 1]); // what ends a text
+    dit_weighted_prompt_free(&one);
+    dit_weighted_prompt_free(&other);
+    dit_weighted_prompt_free(&cut);
+    dit_tokenizer_close(t);
+}
+
 static void adapters_are_taken_out(void **state)
 {
     (void)state;
@@ -188,6 +223,7 @@ int main(void)
         cmocka_unit_test(breaks_are_words),
         cmocka_unit_test(one_row_is_what_the_tokenizer_gives),
         cmocka_unit_test(long_prompts_have_rows_that_end_at_commas),
+        cmocka_unit_test(encoders_of_long_texts_get_one_row),
         cmocka_unit_test(adapters_are_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# dit generate on folders of published families, with what only some of them have: skipped layers, weights in prompts, ...
+source "$(dirname "$0")/common.sh"
+whole=$source_root/tests/fixtures/whole
+sd3=$whole/sd3/model flux=$whole/flux-dev/model pixart=$whole/pixart-sigma/model
+small=(--width 32 --height 32 --steps 2 --seed 3)
+
+# same A B, differ A B: what two draws give.
+same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
+differ() { ! cmp -s "$1" "$2" || fail "$1 and $2 are the same"; }
+draw() { # FILE MODEL ARGUMENTS...
+    accept generate --model "$2" "${small[@]}" --latents "$1" -o drawn.png "${@:3}"
+}
+
+# ---- Skipped layers
+draw plain "$sd3" -p fox
+draw zero "$sd3" -p fox --skip-layers 1 --skip-layers-scale 0
+draw skip "$sd3" -p fox --skip-layers 1,0 --skip-layers-start 0 --skip-layers-stop 1
+same plain zero
+differ plain skip
+refuse 2 '--skip-layers: there is no layer 2; the model has 0 to 1' generate --model "$sd3" -p x --skip-layers 2
+refuse 2 '--skip-layers' generate --model "$sd3" -p x --skip-layers 1,
+refuse 2 '--skip-layers' generate --model "$sd3" -p x --skip-layers -1
+refuse 2 '--skip-layers.*--guidance-scale' generate --model "$sd3" -p x --skip-layers 1 --guidance-scale 1
+refuse 2 '--skip-layers-start' generate --model "$sd3" -p x --skip-layers 1 --skip-layers-start 0.5
+refuse 2 '--skip-layers: FluxPipeline' generate --model "$flux" -p x --skip-layers 1
+
+# ---- Weights in prompts: off they are text; on, a prompt without any is what it was.
+for kind in comfyui a1111; do
+    for model in "$sd3" "$flux"; do
+        draw plain "$model" -p ' a red fox, 3 trees'
+        draw weightless "$model" -p ' a red fox, 3 trees' --prompt-weighting $kind
+        same plain weightless
+        draw text "$model" -p 'a (red:1.5) fox'
+        draw weighted "$model" -p 'a (red:1.5) fox' --prompt-weighting $kind
+        draw one "$model" -p 'a (red:1.0) fox' --prompt-weighting $kind
+        differ text weighted
+        differ one weighted
+    done
+done
+draw short "$sd3" -p "$(printf 'fox %.0s' {1..40})" --prompt-weighting comfyui
+draw long "$sd3" -p "$(printf 'fox %.0s' {1..400})" --prompt-weighting comfyui --negative-prompt '[x] BREAK y'
+refuse 2 '--prompt-weighting: the text encoder of PixArtSigmaPipeline' generate --model "$pixart" -p x --prompt-weighting a1111
+refuse 2 '--prompt-weighting' generate --model "$sd3" -p x --prompt-weighting none
+
+# ---- One picture after another within a bound: parts are opened again for each.
+printf 'fox\nfox\n' | "$dit" generate -i --model "$flux" "${small[@]}" --memory 500M >shown 2>said ||
+    fail "two prompts within a bound: $(cat said)"
+same out-1.png out-2.png
