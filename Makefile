@@ -1,7 +1,7 @@
 # The front door. `make demo` draws pictures, `make test` builds and runs every test; both install what is missing.
 BUILD ?= build
 
-.PHONY: all demo test fixtures install clean
+.PHONY: all demo test fixtures parity install clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -18,6 +18,10 @@ test: all
 # Compares with the public implementations, live; needs Python, and several GB for their packages.
 fixtures: all
 	@tools/fixtures/check $(BUILD)/dit
+
+# The same on random models and arguments: make parity SEED=7 CASES=20. Needs the same.
+parity: all
+	@tools/parity --program $(BUILD)/dit --seed $(or $(SEED),0) --cases $(or $(CASES),4)
 
 # make install [PREFIX=/usr/local] [DESTDIR=...]
 install: all

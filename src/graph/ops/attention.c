@@ -53,7 +53,8 @@ static dit_tensor shut_later_keys(dit_graph *g, dit_tensor scores)
     return dit_where(g, dit_less(g, query, key), dit_scalar(g, -INFINITY), scores);
 }
 
-// The gradient of a mask is that of the scores it is added to: p (dy v^T - sum(dy y)), p = exp(scores - lse).
+// The gradient of a mask is that of the scores it is added to: p (dy v^T - sum(dy y)), p = softmax(scores), 0
+// where all is shut and lse therefore -infinity.
 static dit_tensor mask_gradient(dit_graph *g, const dit_gradient_call *c)
 {
     const struct dit_attention_attributes *a = c->attributes;
@@ -65,9 +66,8 @@ static dit_tensor mask_gradient(dit_graph *g, const dit_gradient_call *c)
     s = dit_add(g, dit_affine(g, dit_reshape(g, s, scores), a->scale, 0), c->in[MASK]);
     if (a->causal)
         s = shut_later_keys(g, s);
-    // Where all is shut lse is -infinity and so is the score; its exponential is to be 0.
-    dit_tensor lse = dit_clamp(g, dit_reshape(g, c->out[1], rows), -1e30f, INFINITY);
-    dit_tensor p = dit_exp(g, dit_sub(g, s, lse));
+    dit_tensor open = dit_less(g, dit_scalar(g, -INFINITY), dit_reshape(g, c->out[1], rows));
+    dit_tensor p = dit_mul(g, dit_softmax(g, dit_clamp(g, s, -3e38f, INFINITY), -1), dit_cast(g, open, DIT_F32));
     dit_tensor dp = dit_matmul(g, by_head(g, c->dout[0], kv_heads, false), by_head(g, c->in[V], kv_heads, true));
     dit_tensor mean = dit_sum(g, dit_mul(g, c->dout[0], c->out[0]), 1u << 3, false); // (B, Tq, H)
     mean = dit_reshape(g, dit_transpose(g, mean, 1, 2), rows);

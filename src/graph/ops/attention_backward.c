@@ -5,6 +5,7 @@
 //   dv_j = sum_i p_ij dy_i     ds_ij = p_ij (dy_i . v_j - delta_i)     dq_i = scale sum_j ds_ij k_j     dk_j = scale
 //   sum_i ds_ij q_i
 // and for k and v the sum over the query heads that share them. Not differentiable again.
+#include "backend/swallowed.h"
 #include "graph/ops/attention.h"
 #include <string.h>
 
@@ -46,12 +47,19 @@ static void reference(const dit_op_call *call, const double *const *in, double *
         int64_t b = n / (H * Tq), h = n / Tq % H, i = n % Tq, at = ((b * Tq + i) * H + h) * D;
         if (in[LSE][n] == -INFINITY)
             continue;
-        double delta = 0;
+        double delta = 0, largest = -INFINITY, count = 0;
+        bool swallowed = dit_swallowed(in[LSE][n]);
+        for (int64_t j = 0; j < Tk && swallowed; j++) {
+            double s = dit_attention_score(&inputs, b, h, i, j);
+            count = s > largest ? 1 : count + (s == largest);
+            largest = fmax(s, largest);
+        }
         for (int64_t d = 0; d < D; d++)
             delta += in[DY][at + d] * in[Y][at + d];
         for (int64_t j = 0; j < Tk; j++) {
             int64_t key = ((b * Tk + j) * Hkv + h / (H / Hkv)) * D;
-            double p = exp(dit_attention_score(&inputs, b, h, i, j) - in[LSE][n]), dp = 0;
+            double s = dit_attention_score(&inputs, b, h, i, j), dp = 0;
+            double p = swallowed ? (s == largest) / count : exp(s - in[LSE][n]);
             for (int64_t d = 0; d < D; d++)
                 dp += in[DY][at + d] * in[V][key + d];
             double ds = p * (dp - delta) * (double)a->scale;

@@ -43,6 +43,13 @@ static const op_case cases[] = {
     ATTENTION_BACKWARD(INPUTS(FLOATS(1, 67, 4, 33), FLOATS(1, 67, 4, 33), FLOATS(1, 131, 2, 33), FLOATS(1, 131, 2, 33),
                               ABSENT, FLOATS(1, 67, 4, 33), FIXED(6, 9, 1, 4, 67)),
                        .scale = 0.17f),
+    // Biases that swallow all scores: every key alike, with gradients as if the scores were still there.
+    ATTENTION_BACKWARD(INPUTS(FLOATS(2, 4, 2, 4), FLOATS(2, 4, 2, 4), FLOATS(2, 7, 2, 4), FLOATS(2, 7, 2, 4),
+                              FIXED(-1e30f, -1e30f, 4, 7), FLOATS(2, 4, 2, 4), FIXED(-1e30f, -1e30f, 2, 2, 4)),
+                       .scale = 0.5f),
+    ATTENTION_BACKWARD(INPUTS(FLOATS(1, 4, 2, 4), FLOATS(1, 4, 2, 4), FLOATS(1, 4, 1, 4), FLOATS(1, 4, 1, 4),
+                              FIXED(-1e30f, -1e30f, 1, 4), FLOATS(1, 4, 2, 4), FIXED(-1e30f, -1e30f, 1, 2, 4)),
+                       .scale = 0.5f, .causal = true),
 
     PERF(attention, INPUTS(FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), FLOATS(2, 256, 16, 72), ABSENT),
          .scale = 0.118f),

@@ -6,6 +6,7 @@
 // place.
 #include "backend/cpu/attention.h"
 #include "backend/cpu/cpu.h"
+#include "backend/swallowed.h"
 #include <omp.h>
 
 enum { DY, Q, Y = 5, LSE };
@@ -101,6 +102,21 @@ static void find_deltas(const struct call *c, const struct task *t, float *delta
         }
 }
 
+// Row i of head h of sample b is shut by a bias that swallows its scores (backend/swallowed.h): how much of it each
+// of the keys with the largest score gets. Scores are as dit_score_rows makes them; *largest is in their unit.
+static float even_share(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, float *largest)
+{
+    const float *bias = (const float *)a->mask + b * a->mask_stride[0] + h * a->mask_stride[1] + i * a->mask_stride[2];
+    int64_t open = a->causal && i + 1 < a->Tk ? i + 1 : a->Tk, count = 0;
+    *largest = -INFINITY;
+    for (int64_t j = 0; j < open; j++) {
+        float s = bias[j * a->mask_stride[3]] * (float)DIT_LOG2_E;
+        count = s > *largest ? 1 : count + (s == *largest);
+        *largest = s > *largest ? s : *largest;
+    }
+    return 1 / (float)count;
+}
+
 // Probabilities p and the gradients ds of scores for queries i to i + count of head h and a block of keys.
 static void find_gradients(const struct call *c, const struct scratch *s, int64_t b, int64_t h, int64_t i,
                            int64_t count, int64_t j, int64_t keys)
@@ -121,6 +137,14 @@ static void find_gradients(const struct call *c, const struct scratch *s, int64_
             double exact = (double)lse_of(c, b, h, i + first + r) * DIT_LOG2_E;
             float lse = (float)exact, rest = isfinite(lse) ? (float)(exact - (double)lse) : 0,
                   mean = delta[i + first + r];
+            if (dit_swallowed((double)lse)) {
+                float largest, share = even_share(a, b, h, i + first + r, &largest);
+                for (int64_t n = r * KEYS; n < r * KEYS + width; n++) {
+                    p[n] = p[n] >= largest ? share : 0;
+                    ds[n] = p[n] * (ds[n] - mean) * a->scale;
+                }
+                continue;
+            }
             lse = lse == -INFINITY ? INFINITY : lse; // a row that attends to nothing has probabilities 0
             for (int64_t n = r * KEYS; n < r * KEYS + width; n += DIT_LANES) {
                 vec probability = vec_exp2((vec_load(p + n) - lse) - rest);
