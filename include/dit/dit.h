@@ -49,8 +49,26 @@ typedef struct dit_watch {
  * computes with as many threads as dit_set_threads allows. */
 typedef struct dit_model dit_model;
 
-/* Opens the folder or the file at `path`; NULL opens the model that comes with the library. The caller releases *model
- * with dit_model_close, also after a failed open, which leaves NULL. */
+/* Where a part of a model lies: a folder or a file of any format that is read, "" to leave an optional part out. Parts
+ * are named as in a published folder: "transformer", "vae", "text_encoder", "text_encoder_2", "tokenizer", "scheduler",
+ * ... */
+typedef struct dit_model_source {
+    const char *part, *path;
+} dit_model_source;
+
+/* What a model is opened from beside its path. Zero-initialise. Texts stay the caller's. */
+typedef struct dit_model_options {
+    const dit_model_source *sources; /* they come before what the model's own folder or file holds */
+    int source_count;
+    const char *base;     /* for a single file: a folder with the parts that the file lacks; NULL: its own folder */
+    const char *pipeline; /* as which published class to draw ("FluxKontextPipeline"); NULL: follows from the model */
+} dit_model_options;
+
+/* Opens the model at `path`: a published folder, or a single file that holds the transformer and perhaps other parts;
+ * NULL opens the model that comes with the library. What is missing is DIT_NO_FILE, and named. The caller releases
+ * *model with dit_model_close, also after a failed open, which leaves NULL. `options` may be NULL. */
+DIT_API dit_status dit_model_open_with(const char *path, const dit_model_options *options, dit_model **model,
+                                       dit_error *error);
 DIT_API dit_status dit_model_open(const char *path, dit_model **model, dit_error *error);
 DIT_API void dit_model_close(dit_model *model);
 

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/interactive.h"
 #include "cli/interrupt.h"
+#include "cli/model.h"
 #include "cli/terminal.h"
 #include "media/image.h"
 #include "media/png.h"
@@ -14,6 +15,9 @@
 
 enum {
     MODEL,
+    BASE,
+    PART,
+    PIPELINE,
     PROMPT,
     NEGATIVE,
     WEIGHTING,
@@ -47,8 +51,16 @@ enum {
     JSON
 };
 static const struct option options[] = {
-    [MODEL] = {"model", OPTION_PATH, 'm', .value = "DIR", .unset = "the model that comes with dit",
-               .help = "folder with model_index.json"},
+    [MODEL] = {"model", OPTION_PATH, 'm', .value = "DIR|FILE", .unset = "the model that comes with dit",
+               .help = "folder with model_index.json, or a file that holds the transformer and perhaps other parts"},
+    [BASE] = {"base", OPTION_PATH, .value = "DIR", .unset = "the file's own folder",
+              .help = "folder with model_index.json, for what the file of --model lacks"},
+    [PART] = {"part", OPTION_TEXTS, .value = "NAME=PATH",
+              .help =
+                  "take one part (transformer, vae, text_encoder, tokenizer, scheduler, ...) from elsewhere; may be "
+                  "given several times"},
+    [PIPELINE] = {"pipeline", OPTION_TEXT, .value = "CLASS", .unset = "the model's own",
+                  .help = "draw as this published class does, such as FluxKontextPipeline"},
     [PROMPT] = {"prompt", OPTION_TEXT, 'p', .value = "TEXT", .help = "what to draw"},
     [NEGATIVE] = {"negative-prompt", OPTION_TEXT, .value = "TEXT", .help = "what to steer away from"},
     [WEIGHTING] = {"prompt-weighting", OPTION_TEXT, .value = "KIND", .choices = "comfyui|a1111", .unset = "none",
@@ -374,7 +386,8 @@ static dit_status run(const struct call *call, dit_error *error)
     if (!check_output_path(s.output, "--output", 0, error) &&
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
         !read_layers(&o[SKIP_LAYERS], &s.skip_layers, &s.skip_layer_count, error) &&
-        !open_pictures(&s.pictures, o, error) && !dit_model_open(o[MODEL].text, &s.model, error)) {
+        !open_pictures(&s.pictures, o, error) &&
+        !model_open(&o[MODEL], &o[BASE], &o[PART], &o[PIPELINE], &s.model, error)) {
         dit_request r = request_of(&s);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
         if (r.prompt && o[LORA_DIR].given && !adapters_of_prompt(s.model, o[LORA_DIR].text, r.prompt, &loras, error))

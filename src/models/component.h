@@ -37,6 +37,9 @@ typedef struct dit_component_options {
 dit_status dit_component_open_with(dit_component *component, const char *path, const dit_component_options *options,
                                    dit_error *error);
 dit_status dit_component_open(dit_component *component, const char *path, dit_dtype dtype, dit_error *error);
+// The same without the weights: class and configuration alone.
+dit_status dit_component_describe_file(dit_component *component, const char *path, const dit_component_options *options,
+                                       dit_error *error);
 void dit_component_close(dit_component *component);
 
 // Describes one method over arguments read from a file of tensors: an argument of its own dtype when it holds integers

@@ -279,23 +279,40 @@ static dit_status declare_autoencoder(dit_component *c, dit_error *error)
     return error->status;
 }
 
-dit_status dit_component_open_with(dit_component *c, const char *path, const dit_component_options *options,
-                                   dit_error *error)
+// Class, configuration and the file of the weights. *original: what its names are; freed by the caller.
+static dit_status open_file(dit_component *c, const char *path, const dit_component_options *options,
+                            dit_original **original, dit_error *error)
 {
-    static const dit_component_options defaults = {.dtype = DIT_F32};
-    dit_original *original = NULL;
-    options = options ? options : &defaults;
+    *original = NULL;
     *c = (dit_component){.folder = strdup(path), .dtype = options->dtype};
     if (!c->folder)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
-    bool single = is_file(path);
-    if (single ? !dit_tensor_file_open(&c->file, path, error) && !open_file_config(c, options, &original, error)
-               : !open_config(c, error) && !dit_tensor_file_open(&c->file, path, error))
-        open_weights(c, original, options->dtype, error);
+    if (!is_file(path))
+        return open_config(c, error) ? error->status : dit_tensor_file_open(&c->file, path, error);
+    return dit_tensor_file_open(&c->file, path, error) ? error->status : open_file_config(c, options, original, error);
+}
+
+static const dit_component_options defaults = {.dtype = DIT_F32};
+
+dit_status dit_component_open_with(dit_component *c, const char *path, const dit_component_options *options,
+                                   dit_error *error)
+{
+    dit_original *original;
+    options = options ? options : &defaults;
+    if (!open_file(c, path, options, &original, error) && !open_weights(c, original, options->dtype, error) &&
+        c->class->autoencoder)
+        declare_autoencoder(c, error);
     dit_original_free(original);
-    if (error->status)
-        return error->status;
-    return c->class->autoencoder ? declare_autoencoder(c, error) : DIT_OK;
+    return error->status;
+}
+
+dit_status dit_component_describe_file(dit_component *c, const char *path, const dit_component_options *options,
+                                       dit_error *error)
+{
+    dit_original *original;
+    open_file(c, path, options ? options : &defaults, &original, error);
+    dit_original_free(original);
+    return error->status;
 }
 
 dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtype, dit_error *error)

@@ -30,6 +30,18 @@ static dit_status open(dit_model *m, dit_error *error)
     return DIT_OK;
 }
 
+static int64_t integer(dit_json config, const char *key)
+{
+    return json_integer_value(json_object_get(config.value, key));
+}
+
+// Of FLUX.1 and Kontext: latents in, latents out.
+static bool takes_latents(dit_json config)
+{
+    int64_t out = integer(config, "out_channels");
+    return out == 0 || integer(config, "in_channels") == out;
+}
+
 // Sizes and the rest, once the picture's sides are known.
 static dit_status start_sized(dit_model *m, dit_job *job, int height, int width, int steps, double guidance,
                               dit_error *error)
@@ -191,6 +203,7 @@ const dit_pipeline_class dit_pipeline_class_flux = {
     .older_names = (const char *const[]){"FluxImg2ImgPipeline", "FluxInpaintPipeline", NULL},
     .parts = parts,
     .weighs_prompts = true,
+    .takes_transformer = takes_latents,
     .open = open,
     .start = start,
     .encode = encode,
@@ -272,6 +285,7 @@ const dit_pipeline_class dit_pipeline_class_flux_kontext = {
     .parts = parts,
     .weighs_prompts = true,
     .takes_references = true,
+    .takes_transformer = takes_latents,
     .open = open,
     .start = start_kontext,
     .encode = encode_kontext,
@@ -289,6 +303,13 @@ struct fill {
     dit_request request;
     const dit_image *mask;
 };
+
+// Latents, a masked picture's latents and the mask in, latents out.
+static bool takes_mask(dit_json config)
+{
+    int64_t out = integer(config, "out_channels");
+    return out > 0 && integer(config, "in_channels") > 2 * out;
+}
 
 static dit_status open_fill(dit_model *m, dit_error *error)
 {
@@ -403,6 +424,7 @@ const dit_pipeline_class dit_pipeline_class_flux_fill = {
     .parts = fill_parts,
     .weighs_prompts = true,
     .strength = 1,
+    .takes_transformer = takes_mask,
     .open = open_fill,
     .start = start_fill,
     .encode = encode_fill,

@@ -1,41 +1,94 @@
-// pipelines/part.c: the networks and tokenizers of a model's folder: opened, checked, and released when they are done.
+// pipelines/part.c: the networks and tokenizers of a model: found, opened, checked, and released when they are done.
 #include "pipelines/pipeline.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static dit_status part_path(const dit_model *m, const char *name, const char *file, char path[4096], dit_error *error)
+// "text_encoder_2" -> "tokenizer_2"; false for a part that reads no text.
+static bool tokenizer_of(const char *part, char name[32])
 {
-    if (snprintf(path, 4096, "%s/%s%s%s", m->folder, name, file ? "/" : "", file ? file : "") >= 4096)
-        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", m->folder);
+    static const char start[] = "text_encoder";
+    return !strncmp(part, start, sizeof start - 1) && snprintf(name, 32, "tokenizer%s", part + sizeof start - 1) < 32;
+}
+
+// ---- Finding
+
+static bool is_part(const dit_model *m, const char *name)
+{
+    char tokenizer[32];
+    bool known = !strcmp(name, "scheduler") || !strcmp(name, "tokenizer");
+    for (const dit_part_kind *kind = m->class->parts; kind->name && !known; kind++)
+        known = !strcmp(kind->name, name) || (tokenizer_of(kind->name, tokenizer) && !strcmp(tokenizer, name));
+    return known;
+}
+
+static dit_status check_given(const dit_model *m, dit_error *error)
+{
+    const char *name;
+    char known[200] = "";
+    for (const dit_part_kind *kind = m->class->parts; kind->name; kind++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s, ", kind->name);
+    for (int i = 0; (name = dit_sources_given(m->sources, i)); i++)
+        if (!is_part(m, name))
+            return dit_fail(error, DIT_BAD_ARGUMENT,
+                            "--part: a %s has no %.40s; it has %stheir tokenizers, and a scheduler", m->class->name,
+                            name, known);
     return DIT_OK;
 }
 
-// Whether the folder has the part: as model_index.json says ([null, null]: no), or else whether its config is there.
-static bool is_there(const dit_model *m, const dit_part_kind *kind)
+static void add_missing(char *missing, size_t size, const char *name)
 {
-    char path[4096];
-    dit_error ignored = {0};
-    const json_t *entry = json_object_get(dit_json_root(m->index).value, kind->name);
-    if (json_is_array(entry))
-        return !json_is_null(json_array_get(entry, 0));
-    return !kind->optional || (!part_path(m, kind->name, "config.json", path, &ignored) && access(path, F_OK) == 0);
+    size_t n = strlen(missing);
+    snprintf(missing + n, size - n, "%s%s", n ? ", " : "", name);
 }
+
+dit_status dit_model_find_parts(dit_model *m, dit_error *error)
+{
+    char missing[300] = "", first[32] = "", tokenizer[32], path[4096];
+    if (check_given(m, error))
+        return error->status;
+    for (const dit_part_kind *kind = m->class->parts; kind->name; kind++) {
+        dit_part *part = &m->parts[m->part_count++];
+        *part = (dit_part){.kind = kind};
+        if (dit_sources_find(m->sources, kind->name, kind->classes, kind->optional, &part->source, error))
+            return error->status;
+        const char *lacks = !part->source.path && !kind->optional ? kind->name : NULL;
+        if (!lacks && part->source.path && dit_sources_is_file(m->sources) && tokenizer_of(kind->name, tokenizer) &&
+            !dit_sources_tokenizer(m->sources, tokenizer, &part->source, path))
+            lacks = tokenizer;
+        if (lacks && !dit_sources_index(m->sources)) {
+            add_missing(missing, sizeof missing, lacks);
+            if (!*first)
+                snprintf(first, sizeof first, "%s", lacks);
+        }
+    }
+    return *missing ? dit_fail(error, DIT_NO_FILE,
+                               "%s: holds no %s; give each as --part %s=PATH, or --base with a folder of %s", m->folder,
+                               missing, first, m->class->name)
+                    : DIT_OK;
+}
+
+// ---- Opening
 
 static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
 {
-    char path[4096];
-    if (part_path(m, part->kind->name, NULL, path, error))
-        return error->status;
+    const bool transformer = part == &m->parts[0];
+    const dit_component_options options = {
+        .dtype = DIT_F32,
+        .classes = part->kind->classes,
+        .prefixes = part->source.prefixes[0] && !transformer ? part->source.prefixes : NULL,
+        .known_path = part->source.known,
+        .known_text = strcmp(part->kind->name, "vae") ? NULL : m->published.autoencoder};
     part->open = true; // even half opened it is to be closed
-    if (dit_component_open(&part->component, path, DIT_F32, error))
+    if (dit_component_open_with(&part->component, part->source.path, &options, error))
         return error->status;
     part->component.memory = m->memory;
+    if (transformer)
+        m->published = dit_published_find(m->class->name, dit_json_root(part->component.json).value);
     for (const char *const *class = part->kind->classes; *class; class ++)
         if (!strcmp(*class, part->component.class->name))
             return dit_model_apply_loras(m, part, error);
-    return dit_fail(error, DIT_BAD_FILE, "%s: %s takes a %s here, this is a %s", path, m->class->name,
+    return dit_fail(error, DIT_BAD_FILE, "%s: %s takes a %s here, this is a %s", part->source.path, m->class->name,
                     part->kind->classes[0], part->component.class->name);
 }
 
@@ -53,12 +106,9 @@ static void close_part(dit_model *m, dit_part *part)
 
 dit_status dit_model_open_parts(dit_model *m, dit_error *error)
 {
-    for (const dit_part_kind *kind = m->class->parts; kind->name && !error->status; kind++) {
-        dit_part *part = &m->parts[m->part_count++];
-        *part = (dit_part){.kind = kind, .there = is_there(m, kind)};
-        if (part->there)
-            open_part(m, part, error);
-    }
+    for (int i = 0; i < m->part_count && !error->status; i++)
+        if (m->parts[i].source.path)
+            open_part(m, &m->parts[i], error);
     return error->status;
 }
 
@@ -66,6 +116,8 @@ void dit_model_close_parts(dit_model *m)
 {
     for (int i = 0; i < m->part_count; i++)
         close_part(m, &m->parts[i]);
+    for (int i = 0; i < m->part_count; i++)
+        dit_source_free(&m->parts[i].source);
     for (int i = 0; i < DIT_MOST_TOKENIZERS; i++)
         dit_tokenizer_close(m->tokenizers[i].tokenizer);
 }
@@ -81,13 +133,13 @@ static dit_part *find(const dit_model *m, const char *name)
 bool dit_model_has_part(const dit_model *m, const char *name)
 {
     const dit_part *part = find(m, name);
-    return part && part->there;
+    return part && part->source.path;
 }
 
 dit_component *dit_model_part(dit_model *m, const char *name, dit_error *error)
 {
     dit_part *part = find(m, name);
-    if (!part || !part->there) {
+    if (!part || !part->source.path) {
         dit_fail(error, DIT_BAD_FILE, "%s: the model has no %s", m->folder, name);
         return NULL;
     }
@@ -122,16 +174,27 @@ void dit_model_keep_parts(dit_model *m, bool keep)
     m->keep_parts = keep;
 }
 
+// Opens a tokenizer, which is its text encoder's where it has a file of its own nowhere.
+static dit_status open_tokenizer(const dit_model *m, const char *name, dit_tokenizer **tokenizer, dit_error *error)
+{
+    char path[4096], of[32];
+    const dit_source *encoder = NULL;
+    for (int i = 0; i < m->part_count; i++)
+        if (tokenizer_of(m->parts[i].kind->name, of) && !strcmp(of, name))
+            encoder = &m->parts[i].source;
+    if (!dit_sources_tokenizer(m->sources, name, encoder, path))
+        return dit_fail(error, DIT_NO_FILE, "%s: holds no %s; give one as --part %s=PATH", m->folder, name, name);
+    return dit_tokenizer_open(tokenizer, path, error);
+}
+
 dit_tokenizer *dit_model_tokenizer(dit_model *m, const char *name, dit_error *error)
 {
-    char path[4096];
     for (int i = 0; i < DIT_MOST_TOKENIZERS; i++) {
         if (m->tokenizers[i].tokenizer && strcmp(m->tokenizers[i].name, name) != 0)
             continue;
         if (!m->tokenizers[i].tokenizer) {
             snprintf(m->tokenizers[i].name, sizeof m->tokenizers[i].name, "%s", name);
-            if (!part_path(m, name, NULL, path, error))
-                dit_tokenizer_open(&m->tokenizers[i].tokenizer, path, error);
+            open_tokenizer(m, name, &m->tokenizers[i].tokenizer, error);
         }
         return m->tokenizers[i].tokenizer;
     }

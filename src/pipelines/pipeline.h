@@ -1,9 +1,10 @@
-// pipelines/pipeline.h: an opened model folder, and what one published family adds to it: how a request becomes
-// conditions.
+// pipelines/pipeline.h: an opened model, and what one published family adds to it: how a request becomes conditions.
 //
 // A folder holds model_index.json, whose `_class_name` chooses the row of pipelines.def, and a folder for each part:
-// networks (transformer, text_encoder, text_encoder_2, vae, ...), tokenizers and a scheduler. A new family is a file
-// pipelines/NAME.c that defines `const dit_pipeline_class dit_pipeline_class_NAME`, and the row PIPELINE(NAME).
+// networks (transformer, text_encoder, text_encoder_2, vae, ...), tokenizers and a scheduler. A single file holds the
+// transformer, from which the row follows, and perhaps other networks; the rest lies elsewhere (pipelines/source.h). A
+// new family is a file pipelines/NAME.c that defines `const dit_pipeline_class dit_pipeline_class_NAME`, and the row
+// PIPELINE(NAME).
 //
 // One picture, in this order (pipelines/generate.c):
 //
@@ -21,6 +22,8 @@
 #include "base/random.h"
 #include "dit/dit.h"
 #include "models/call.h"
+#include "pipelines/published.h"
+#include "pipelines/source.h"
 #include "sample/guidance.h"
 #include "sample/sampler.h"
 #include "text/tokenizer.h"
@@ -29,7 +32,7 @@ typedef struct dit_pipeline_class dit_pipeline_class;
 
 enum { DIT_MOST_PARTS = 8, DIT_MOST_TOKENIZERS = 4, DIT_MOST_LORAS = 16 };
 
-// A network that a family's folder has.
+// A network that a family has.
 typedef struct dit_part_kind {
     const char *name;           // of its folder
     const char *const *classes; // whose networks fit; NULL-ended
@@ -93,6 +96,9 @@ struct dit_pipeline_class {
     bool weighs_prompts;    // request->prompt_weighting: queries of texts look at job->weighting
     bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
     double strength;        // of image to image where the request says none; 0: 0.6
+    // Whether a transformer of this configuration is one of the family's, where several families have networks of one
+    // class. NULL: any is.
+    bool (*takes_transformer)(dit_json config);
     // Opens what the family needs beside its parts, and checks that they fit each other. May be NULL.
     dit_status (*open)(dit_model *model, dit_error *error);
     void (*close)(dit_model *model); // NULL: nothing to close
@@ -118,10 +124,10 @@ struct dit_pipeline_class {
                                  dit_error *error);
 };
 
-// A network of the folder.
+// A network of the model.
 typedef struct dit_part {
     const dit_part_kind *kind;
-    bool there; // in this folder
+    dit_source source; // where it lies; `path` is NULL when the model has none
     bool open;
     dit_component component;
 } dit_part;
@@ -146,9 +152,10 @@ typedef struct dit_model_lora {
 // The state behind a dit_model of the public header.
 struct dit_model {
     const dit_pipeline_class *class;
-    char *folder;
-    dit_json_file *index;     // model_index.json
-    dit_json_file *scheduler; // scheduler/scheduler_config.json
+    char *folder;         // or single file: as the user named the model
+    dit_sources *sources; // where its parts lie
+    dit_published published;
+    dit_json_file *scheduler;
     dit_part parts[DIT_MOST_PARTS];
     int part_count;
     struct {
@@ -180,6 +187,8 @@ double dit_model_part_number(dit_model *model, const char *name, const char *key
 void dit_model_part_done(dit_model *model, const char *name);
 // Keeps all parts open between pictures: faster for several prompts, and as large as all of them.
 void dit_model_keep_parts(dit_model *model, bool keep);
+// Finds all parts that the class needs, and opens them. What is nowhere is DIT_NO_FILE, which names all of it.
+dit_status dit_model_find_parts(dit_model *model, dit_error *error);
 dit_status dit_model_open_parts(dit_model *model, dit_error *error);
 void dit_model_close_parts(dit_model *model);
 // Adds the low-rank adapters (LoRA, DoRA) of a file by diffusers, PEFT or kohya's scripts, before the first picture is

@@ -21,6 +21,19 @@ static bool is_alpha(const dit_model *m)
     return m->class == &dit_pipeline_class_pixart_alpha;
 }
 
+// Original files carry the empty caption, from whose length alpha and Sigma can be told apart; configurations do not.
+static bool takes_short_captions(dit_json config)
+{
+    int64_t length = json_integer_value(json_object_get(config.value, "_caption_length"));
+    return length == 0 || length == ALPHA_TOKENS;
+}
+
+static bool takes_long_captions(dit_json config)
+{
+    int64_t length = json_integer_value(json_object_get(config.value, "_caption_length"));
+    return length == 0 || length != ALPHA_TOKENS;
+}
+
 static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_pixart_config *c = config_of(m);
@@ -92,6 +105,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_pixart_alpha = {
     .name = "PixArtAlphaPipeline",
     .parts = parts,
+    .takes_transformer = takes_short_captions,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,
@@ -100,6 +114,7 @@ const dit_pipeline_class dit_pipeline_class_pixart_alpha = {
 const dit_pipeline_class dit_pipeline_class_pixart_sigma = {
     .name = "PixArtSigmaPipeline",
     .parts = parts,
+    .takes_transformer = takes_long_captions,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,

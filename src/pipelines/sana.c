@@ -34,6 +34,11 @@ static const dit_sana_config *config_of(const dit_model *m)
     return dit_model_transformer_config(m);
 }
 
+static bool takes_guided(dit_json config)
+{
+    return !json_is_true(json_object_get(config.value, "guidance_embeds"));
+}
+
 static dit_status start_sized(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_sana_config *c = config_of(m);
@@ -166,6 +171,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_sana = {
     .name = "SanaPipeline",
     .parts = parts,
+    .takes_transformer = takes_guided,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,
@@ -175,6 +181,11 @@ const dit_pipeline_class dit_pipeline_class_sana = {
 // Sprint: two steps of a consistency model, guidance distilled into the network. The network sees a flow's state and
 // time, the sampler TrigFlow's: Chen et al. 2025 (arXiv 2503.09641), section 3.1.
 // ---------------------------------------------------------------------------------------------------------------------
+
+static bool takes_distilled(dit_json config)
+{
+    return !takes_guided(config);
+}
 
 static dit_status start_sprint(dit_model *m, dit_job *job, dit_error *error)
 {
@@ -242,6 +253,7 @@ static dit_tensor answer_sprint(const dit_model *m, dit_graph *g, const dit_job 
 const dit_pipeline_class dit_pipeline_class_sana_sprint = {
     .name = "SanaSprintPipeline",
     .parts = parts,
+    .takes_transformer = takes_distilled,
     .conditions_by_row = true,
     .start = start_sprint,
     .encode = encode_sprint,

@@ -1,0 +1,291 @@
+// pipelines/source.c: where the parts of a model lie.
+#include "pipelines/source.h"
+#include "models/original.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// What the caller says of one part.
+struct given {
+    char *name, *path;
+};
+
+struct dit_sources {
+    char *base; // a model's folder; NULL: there is none
+    char *file; // a single file that holds the transformer, or NULL
+    char *pipeline;
+    dit_tensor_file *tensors; // of `file`
+    dit_json_file *index;     // of `base`
+    struct given given[DIT_MOST_SOURCES];
+    int count;
+};
+
+static bool is_file(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISREG(info.st_mode);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+static bool join(char path[4096], const char *folder, const char *a, const char *b)
+{
+    int n = snprintf(path, 4096, "%s/%s%s%s", folder, a, b ? "/" : "", b ? b : "");
+    return n >= 0 && n < 4096;
+}
+
+// ---- Opening
+
+// A folder for what the single file does not hold: the one that is given, else its own when that is a model's.
+static dit_status choose_base(dit_sources *s, const char *given, dit_error *error)
+{
+    char path[4096], *slash;
+    if (given)
+        s->base = strdup(given);
+    else if ((s->base = strdup(s->file)) && (slash = strrchr(s->base, '/')))
+        *(slash == s->base ? slash + 1 : slash) = 0;
+    else if (s->base)
+        strcpy(s->base, ".");
+    if (!s->base)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", s->file);
+    if (!given && (!join(path, s->base, "model_index.json", NULL) || !is_file(path))) {
+        free(s->base);
+        s->base = NULL;
+    }
+    return DIT_OK;
+}
+
+static dit_status open_paths(dit_sources *s, const char *path, const char *base, dit_error *error)
+{
+    char index[4096];
+    if (base && !is_file(path))
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--base: gives what a single file lacks, but --model %s is no file; --part replaces one part "
+                        "of a folder",
+                        path);
+    char **own = is_file(path) ? &s->file : &s->base;
+    if (!(*own = strdup(path)))
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    if (s->file && (choose_base(s, base, error) || dit_tensor_file_open(&s->tensors, s->file, error)))
+        return error->status;
+    if (!s->base)
+        return DIT_OK;
+    if (!join(index, s->base, "model_index.json", NULL))
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", s->base);
+    return dit_json_open(&s->index, index, 0, error);
+}
+
+static const struct given *find_given(const dit_sources *s, const char *name)
+{
+    for (int i = 0; i < s->count; i++)
+        if (!strcmp(s->given[i].name, name))
+            return &s->given[i];
+    return NULL;
+}
+
+static dit_status take_options(dit_sources *s, const dit_model_options *o, dit_error *error)
+{
+    for (int i = 0; i < o->source_count; i++) {
+        const dit_model_source *from = &o->sources[i];
+        if (s->count == DIT_MOST_SOURCES)
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--part: more than %d", DIT_MOST_SOURCES);
+        if (find_given(s, from->part))
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--part: %.40s is given twice", from->part);
+        if (*from->path && access(from->path, F_OK))
+            return dit_fail(error, DIT_NO_FILE, "--part: %s: there is no such file or folder", from->path);
+        struct given *to = &s->given[s->count++];
+        *to = (struct given){strdup(from->part), strdup(from->path)};
+        if (!to->name || !to->path)
+            return dit_fail(error, DIT_NO_MEMORY, "--part: no memory for %.40s", from->part);
+    }
+    if (o->pipeline && !(s->pipeline = strdup(o->pipeline)))
+        return dit_fail(error, DIT_NO_MEMORY, "--pipeline: no memory for its name");
+    return DIT_OK;
+}
+
+dit_status dit_sources_open(dit_sources **out, const char *path, const dit_model_options *options, dit_error *error)
+{
+    static const dit_model_options none;
+    options = options ? options : &none;
+    dit_sources *s = *out = calloc(1, sizeof *s);
+    if (!s)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    return take_options(s, options, error) ? error->status : open_paths(s, path, options->base, error);
+}
+
+void dit_sources_close(dit_sources *s)
+{
+    if (!s)
+        return;
+    dit_tensor_file_close(s->tensors);
+    dit_json_close(s->index);
+    for (int i = 0; i < s->count; i++) {
+        free(s->given[i].name);
+        free(s->given[i].path);
+    }
+    free(s->pipeline);
+    free(s->file);
+    free(s->base);
+    free(s);
+}
+
+// ---- Asking
+
+bool dit_sources_is_file(const dit_sources *s)
+{
+    return s->file;
+}
+
+dit_json_file *dit_sources_index(const dit_sources *s)
+{
+    return s->index;
+}
+
+const char *dit_sources_pipeline(const dit_sources *s)
+{
+    return s->pipeline;
+}
+
+bool dit_sources_names(const dit_sources *s, const char *name)
+{
+    return find_given(s, name);
+}
+
+const char *dit_sources_given(const dit_sources *s, int index)
+{
+    return index < s->count ? s->given[index].name : NULL;
+}
+
+// ---- Networks
+
+// Where files with several networks keep the part; a file that was given for it may hold it alone, too.
+static void list_prefixes(const char *name, bool alone, dit_source *source)
+{
+    static const char *const stored[][2] = {
+#define STORED(part, prefix) {part, prefix},
+#include "pipelines/stored.def"
+    };
+    const int most = sizeof source->prefixes / sizeof *source->prefixes - 2; // one more, and the end
+    int count = 0;
+    for (size_t i = 0; i < sizeof stored / sizeof *stored && count < most; i++)
+        if (!strcmp(stored[i][0], name))
+            source->prefixes[count++] = stored[i][1];
+    if (alone)
+        source->prefixes[count++] = "";
+    source->prefixes[count] = NULL;
+}
+
+static dit_status take(dit_source *source, const char *path, dit_error *error)
+{
+    source->path = strdup(path);
+    return source->path ? DIT_OK : dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
+}
+
+// A file, a folder with a config.json, or a model's folder that has one like it.
+static dit_status take_given(const struct given *given, bool optional, dit_source *source, dit_error *error)
+{
+    char path[4096], other[4096];
+    if (!*given->path)
+        return optional ? DIT_OK
+                        : dit_fail(error, DIT_BAD_ARGUMENT, "--part: %s= leaves out what the model needs", given->name);
+    bool elsewhere = is_folder(given->path) && join(path, given->path, "config.json", NULL) && !is_file(path) &&
+                     join(path, given->path, given->name, "config.json") && is_file(path) &&
+                     join(other, given->path, given->name, NULL);
+    list_prefixes(given->name, true, source);
+    return take(source, elsewhere ? other : given->path, error);
+}
+
+static dit_status file_holds(const dit_sources *s, const char *const *classes, const char *const *prefixes, bool *holds,
+                             dit_error *error)
+{
+    dit_original *original = NULL;
+    const dit_original_query query = {.classes = classes, .prefixes = prefixes};
+    dit_original_find(&original, s->tensors, &query, error);
+    *holds = original;
+    dit_original_free(original);
+    return error->status;
+}
+
+// As model_index.json says ([null, null]: no), or else whether its config is there.
+static bool base_has(const dit_sources *s, const char *name, bool optional)
+{
+    char path[4096];
+    const json_t *entry = json_object_get(dit_json_root(s->index).value, name);
+    if (json_is_array(entry))
+        return !json_is_null(json_array_get(entry, 0));
+    return !optional || (join(path, s->base, name, "config.json") && is_file(path));
+}
+
+dit_status dit_sources_find(const dit_sources *s, const char *name, const char *const *classes, bool optional,
+                            dit_source *source, dit_error *error)
+{
+    char path[4096];
+    const struct given *given = find_given(s, name);
+    bool holds = false;
+    *source = (dit_source){0};
+    if (s->base && join(path, s->base, name, "config.json") && is_file(path) && !(source->known = strdup(path)))
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
+    if (given)
+        return take_given(given, optional, source, error);
+    if (s->file && !strcmp(name, "transformer")) // it decided what model this is; any prefix will do
+        return take(source, s->file, error);
+    list_prefixes(name, false, source);
+    if (s->file && file_holds(s, classes, source->prefixes, &holds, error))
+        return error->status;
+    if (holds)
+        return take(source, s->file, error);
+    if (s->base && base_has(s, name, optional))
+        return join(path, s->base, name, NULL)
+                   ? take(source, path, error)
+                   : dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", s->base);
+    return DIT_OK;
+}
+
+void dit_source_free(dit_source *source)
+{
+    free(source->path);
+    free(source->known);
+    *source = (dit_source){0};
+}
+
+// ---- The rest
+
+bool dit_sources_tokenizer(const dit_sources *s, const char *name, const dit_source *encoder, char path[4096])
+{
+    const struct given *given = find_given(s, name);
+    if (given && is_folder(given->path) && join(path, given->path, name, NULL) && is_folder(path))
+        return true; // of another model's folder
+    if (given)
+        return snprintf(path, 4096, "%s", given->path) < 4096;
+    if (s->base && join(path, s->base, name, NULL) && is_folder(path))
+        return true;
+    (void)encoder;
+    return false;
+}
+
+dit_status dit_sources_scheduler(const dit_sources *s, const char *published, dit_json_file **scheduler,
+                                 dit_error *error)
+{
+    static const char file[] = "scheduler_config.json";
+    const struct given *given = find_given(s, "scheduler");
+    char path[4096] = "";
+    bool fits = true;
+    if (given && !is_folder(given->path))
+        fits = snprintf(path, sizeof path, "%s", given->path) < (int)sizeof path;
+    else if (given && (!(fits = join(path, given->path, file, NULL)) || !is_file(path)))
+        fits = join(path, given->path, "scheduler", file); // of another model's folder
+    else if (!given && s->base)
+        fits = join(path, s->base, "scheduler", file);
+    if (!fits)
+        return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", given ? given->path : s->base);
+    if (*path)
+        return dit_json_open(scheduler, path, DIT_JSON_MINUS_INFINITY, error);
+    return published ? dit_json_parse(scheduler, "the published scheduler", published, strlen(published), 0, error)
+                     : DIT_OK;
+}
