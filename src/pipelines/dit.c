@@ -10,6 +10,17 @@ static const dit_dit_config *config_of(const dit_model *m)
     return dit_model_transformer_config(m);
 }
 
+// A folder without an autoencoder is of a model that draws pixels. A single file of one says nothing of it.
+static dit_status open(dit_model *m, dit_error *error)
+{
+    int channels = config_of(m)->in_channels;
+    if (dit_sources_is_file(m->sources) && !dit_model_has_part(m, "vae") && channels != 1 && channels != 3)
+        return dit_fail(error, DIT_NO_FILE,
+                        "%s: draws latents of %d channels and holds no vae; give one as --part vae=PATH", m->folder,
+                        channels);
+    return DIT_OK;
+}
+
 static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_dit_config *c = config_of(m);
@@ -46,6 +57,7 @@ const dit_pipeline_class dit_pipeline_class_dit = {
     .name = "DiTPipeline",
     .parts = parts,
     .steps_network_input = true,
+    .open = open,
     .start = start,
     .encode = encode,
 };

@@ -42,9 +42,21 @@ static void add_missing(char *missing, size_t size, const char *name)
     snprintf(missing + n, size - n, "%s%s", n ? ", " : "", name);
 }
 
+// Adds what the part at hand lacks where there is no folder to take it from: itself, and its tokenizer.
+static void list_missing(const dit_model *m, const dit_part *part, char *missing, size_t size)
+{
+    char tokenizer[32], path[4096];
+    bool lacks = !part->source.path && !part->kind->optional;
+    if (lacks)
+        add_missing(missing, size, part->kind->name);
+    if ((lacks || part->source.path) && tokenizer_of(part->kind->name, tokenizer) &&
+        !dit_sources_tokenizer(m->sources, tokenizer, &part->source, path))
+        add_missing(missing, size, tokenizer);
+}
+
 dit_status dit_model_find_parts(dit_model *m, dit_error *error)
 {
-    char missing[300] = "", first[32] = "", tokenizer[32], path[4096];
+    char missing[300] = "";
     if (check_given(m, error))
         return error->status;
     for (const dit_part_kind *kind = m->class->parts; kind->name; kind++) {
@@ -52,19 +64,12 @@ dit_status dit_model_find_parts(dit_model *m, dit_error *error)
         *part = (dit_part){.kind = kind};
         if (dit_sources_find(m->sources, kind->name, kind->classes, kind->optional, &part->source, error))
             return error->status;
-        const char *lacks = !part->source.path && !kind->optional ? kind->name : NULL;
-        if (!lacks && part->source.path && dit_sources_is_file(m->sources) && tokenizer_of(kind->name, tokenizer) &&
-            !dit_sources_tokenizer(m->sources, tokenizer, &part->source, path))
-            lacks = tokenizer;
-        if (lacks && !dit_sources_index(m->sources)) {
-            add_missing(missing, sizeof missing, lacks);
-            if (!*first)
-                snprintf(first, sizeof first, "%s", lacks);
-        }
+        if (!dit_sources_index(m->sources))
+            list_missing(m, part, missing, sizeof missing);
     }
     return *missing ? dit_fail(error, DIT_NO_FILE,
-                               "%s: holds no %s; give each as --part %s=PATH, or --base with a folder of %s", m->folder,
-                               missing, first, m->class->name)
+                               "%s: holds no %s; give each as --part %.*s=PATH, or --base with a folder of %s",
+                               m->folder, missing, (int)strcspn(missing, ","), missing, m->class->name)
                     : DIT_OK;
 }
 

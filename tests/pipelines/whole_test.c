@@ -1,9 +1,11 @@
 // tests/pipelines/whole_test.c: whole tiny pipelines of tests/fixtures/whole (made by tools/fixtures/whole_*.py):
-// prompt in, latents within 1e-4 of the public pipeline's and pictures within one of 255, for the same request.
+// prompt in, latents within 1e-4 of the public pipeline's and pictures within one of 255, for the same request. A case
+// is a model's folder, or what open.json says: a single file, and where the parts are that it lacks.
 #include "../models/distance.h"
 #include "media/image.h"
 #include "pipelines/pipeline.h"
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FIXTURES DIT_SOURCE_DIR "/tests/fixtures/whole"
 static const double LATENTS = 1e-4; // of the largest latent
@@ -117,6 +119,41 @@ static void compare_states(const char *name, dit_model *model, const dit_job *jo
     dit_arrays_free(&conditions[1]);
 }
 
+// A path of open.json, relative to the case's folder; NULL stays NULL.
+static const char *inside(const char *folder, const char *name, char *path, size_t size)
+{
+    if (name)
+        snprintf(path, size, "%s/%s", folder, name);
+    return name ? path : NULL;
+}
+
+static dit_status open_case(const char *folder, dit_model **model, dit_error *error)
+{
+    char path[800], base[800], parts[DIT_MOST_SOURCES][800];
+    dit_model_source sources[DIT_MOST_SOURCES];
+    dit_model_options options = {.sources = sources};
+    dit_json_file *file = NULL;
+    const char *part;
+    json_t *value;
+    *model = NULL;
+    if (access(inside(folder, "open.json", path, sizeof path), F_OK))
+        return dit_model_open(inside(folder, "model", path, sizeof path), model, error);
+    dit_json_open(&file, path, 0, error);
+    assert_fine(*error);
+    dit_json json = dit_json_root(file);
+    options.pipeline = dit_json_text_or(json, "pipeline", NULL, error);
+    options.base = inside(folder, dit_json_text_or(json, "base", NULL, error), base, sizeof base);
+    json_object_foreach(dit_json_object_or_empty(json, "parts", error).value, part, value)
+    {
+        const char *at = inside(folder, json_string_value(value), parts[options.source_count], sizeof parts[0]);
+        sources[options.source_count++] = (dit_model_source){part, at};
+    }
+    inside(folder, dit_json_text(json, "model", error), path, sizeof path);
+    dit_model_open_with(path, &options, model, error);
+    dit_json_close(file);
+    return error->status;
+}
+
 static void check_case(const char *folder, const char *name)
 {
     char path[800];
@@ -130,8 +167,7 @@ static void check_case(const char *folder, const char *name)
     dit_error error = {0};
     scratch_make(&s);
     read_request(folder, &r);
-    snprintf(path, sizeof path, "%s/model", folder);
-    dit_model_open(path, &model, &error);
+    open_case(folder, &model, &error);
     assert_fine(error);
     dit_model_keep_parts(model, false);
     dit_job_start(model, &r.request, &job, &error);
