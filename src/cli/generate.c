@@ -23,6 +23,9 @@ enum {
     WEIGHTING,
     CLASS,
     STEPS,
+    SAMPLER,
+    SCHEDULE,
+    FLOW_SHIFT,
     GUIDANCE,
     GUIDANCE_KIND,
     GUIDANCE_RESCALE,
@@ -70,6 +73,13 @@ static const struct option options[] = {
                .help = "what to draw, for a model of classes"},
     [STEPS] = {"steps", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "the model's own",
                .help = "sampler steps"},
+    [SAMPLER] = {"sampler", OPTION_TEXT, .value = "NAME",
+                 .choices = "euler|euler-ancestral|heun|dpm++2m|dpm++2m-sde|dpm++3m|unipc|ddim|ddpm|lcm",
+                 .unset = "the model's own", .help = "how steps are taken"},
+    [SCHEDULE] = {"schedule", OPTION_TEXT, .value = "NAME", .choices = "uniform|karras|exponential|beta|sigmoid",
+                  .unset = "the model's own", .help = "where steps are taken; sigmoid is Lumina's"},
+    [FLOW_SHIFT] = {"flow-shift", OPTION_FLOAT, .value = "X", .min = 0.01, .max = 100, .unset = "the model's own",
+                    .help = "for models of flow: take more steps where it is noisy (above 1) or clean (below)"},
     [GUIDANCE] = {"guidance-scale", OPTION_FLOAT, .value = "G", .min = 0, .max = 1000, .unset = "the model's own",
                   .help = "how closely to follow the prompt; 1: no guidance"},
     [GUIDANCE_KIND] = {"guidance", OPTION_TEXT, .value = "KIND", .choices = "cfg|apg|cfg-zero",
@@ -194,11 +204,13 @@ static void describe(char *text, size_t size, const struct session *s, const dit
     char subject[64] = "";
     if (!r->prompt && r->class_label >= 0)
         snprintf(subject, sizeof subject, "class %d", r->class_label);
-    snprintf(text, size, "%s%s%s%s\nSteps: %d, CFG scale: %g, Seed: %llu, Size: %lldx%lld, Model: %s, Version: dit %s",
+    snprintf(text, size,
+             "%s%s%s\nSteps: %d, %s%s%s%s%s%sCFG scale: %g, Seed: %llu, Size: %lldx%lld, Model: %s, Version: dit %s",
              r->prompt ? r->prompt : subject, r->negative_prompt ? "\nNegative prompt: " : "",
-             r->negative_prompt ? r->negative_prompt : "", "", job->steps, job->guidance_scale,
-             (unsigned long long)seed, (long long)job->output_width, (long long)job->output_height, s->model_name,
-             dit_version());
+             r->negative_prompt ? r->negative_prompt : "", job->steps, r->sampler ? "Sampler: " : "",
+             r->sampler ? r->sampler : "", r->sampler ? ", " : "", r->schedule ? "Schedule type: " : "",
+             r->schedule ? r->schedule : "", r->schedule ? ", " : "", job->guidance_scale, (unsigned long long)seed,
+             (long long)job->output_width, (long long)job->output_height, s->model_name, dit_version());
 }
 
 static dit_status save(const struct session *s, const dit_request *r, const dit_job *job, const dit_image *images,
@@ -310,6 +322,9 @@ static dit_request request_of(const struct session *s)
     r.width = (int)o[WIDTH].integer;
     r.height = (int)o[HEIGHT].integer;
     r.steps = (int)o[STEPS].integer;
+    r.sampler = o[SAMPLER].text;
+    r.schedule = o[SCHEDULE].text;
+    r.flow_shift = o[FLOW_SHIFT].given ? o[FLOW_SHIFT].number : 0;
     r.guidance_scale = o[GUIDANCE].given ? o[GUIDANCE].number : -1;
     r.guidance = o[GUIDANCE_KIND].text;
     r.guidance_rescale = o[GUIDANCE_RESCALE].number;

@@ -3,6 +3,7 @@
 #include "media/image.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/start_picture.h"
+#include "sample/choice.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ struct run {
     dit_model *model;
     const dit_job *job;
     dit_sampler *sampler;
+    bool steps_network_input; // of the class, see pipeline.h
     const dit_watch *watch;
     dit_generator generator;
     dit_start_picture start; // of image to image; empty otherwise
@@ -90,7 +92,7 @@ static dit_status call_network(struct run *r, dit_error *error)
     const dit_network *networks = r->model->network;
     dit_plan *first = networks[DIT_PLAN_ROWS].plan, *second = networks[DIT_PLAN_HALF].plan;
     dit_sampler_scale_input(r->sampler, r->state, r->output); // until the answer takes its place
-    if (r->model->class->steps_network_input)
+    if (r->steps_network_input)
         memcpy(r->state, r->output, (size_t)(job->count * r->picture) * sizeof *r->state);
     float *with = run_network(r, job->guided && !job->apart && !guides ? second : first, r->output, error);
     float *without = with && guides && !job->apart ? with + half : NULL;
@@ -155,16 +157,24 @@ static dit_status open_sampler(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
     const dit_sample_size size = {job->count, job->channels, job->height * job->width};
+    const dit_sampler_choice choice = {job->request->sampler, job->request->schedule, job->request->flow_shift};
     dit_sampler_arguments arguments = job->sampler_arguments;
-    if (dit_sampler_new(&r->sampler, NULL, dit_json_root(r->model->scheduler), error))
-        return error->status;
+    double *made_sigmas = NULL;
+    if (dit_sampler_choose(&r->sampler, dit_json_root(r->model->scheduler), &choice, job->shift_tokens, job->steps,
+                           &arguments, &made_sigmas, error))
+        goto done;
+    // That the public loop of such a class is wrong with samplers that divide is no reason to offer them so.
+    r->steps_network_input =
+        r->model->class->steps_network_input && !(choice.sampler && r->sampler->class->input_divisor);
     if (r->sampler->dynamic_shift && job->shift_tokens && !arguments.given[DIT_MU]) {
         arguments.given[DIT_MU] = true;
         arguments.value[DIT_MU] = dit_sampler_mu(r->sampler, job->shift_tokens);
     }
-    if (dit_sampler_set_timesteps(r->sampler, job->steps, &arguments, error))
-        return error->status;
-    return dit_sampler_begin(r->sampler, &size, job->channels, dit_start_picture_first(job, r->sampler), error);
+    if (!dit_sampler_set_timesteps(r->sampler, job->steps, &arguments, error))
+        dit_sampler_begin(r->sampler, &size, job->channels, dit_start_picture_first(job, r->sampler), error);
+done:
+    free(made_sigmas);
+    return error->status;
 }
 
 static void scale_state(float *state, int64_t n, double scale)
@@ -183,7 +193,7 @@ static dit_status fill_state(struct run *r, dit_error *error)
     dit_randn(&r->generator, r->state, (size_t)n);
     if (job->request->init_image)
         return dit_start_picture_begin(&r->start, r->sampler, r->state, error);
-    for (int64_t i = 0; !r->model->class->steps_network_input && i < n; i++)
+    for (int64_t i = 0; !r->steps_network_input && i < n; i++)
         r->state[i] *= r->sampler->init_noise_sigma;
     scale_state(r->state, n, job->state_scale);
     return DIT_OK;
@@ -257,7 +267,7 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
         return error->status;
     size_t values = (size_t)(job->count * r->picture);
     r->state = state->data;
-    r->noise_values = (r->model->class->steps_network_input ? job->rows : job->count) * r->picture;
+    r->noise_values = (r->steps_network_input ? job->rows : job->count) * r->picture;
     r->output = malloc(values * sizeof *r->output);
     r->noise = malloc((size_t)r->noise_values * sizeof *r->noise);
     r->average = calloc(values, sizeof *r->average);

@@ -13,7 +13,7 @@ int dit_start_picture_first(const dit_job *job, const dit_sampler *s)
     int first = (int)fmax(job->steps - drawn, 0);
     if (first >= job->steps) // of strength 0 one step is left, so that there is something to do
         first = job->steps - 1;
-    return s->calls > s->steps && first ? 2 * first - 1 : first; // a sampler of second order calls twice a step
+    return s->calls > s->steps && first ? 2 * first : first; // a sampler of second order calls twice a step
 }
 
 dit_status dit_fit_picture(const dit_image *from, const dit_job *job, int channels, dit_image *to, dit_error *error)

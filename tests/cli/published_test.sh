@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 whole=$source_root/tests/fixtures/whole
 sd3=$whole/sd3/model flux=$whole/flux-dev/model pixart=$whole/pixart-sigma/model
-small=(--width 32 --height 32 --steps 2 --seed 3)
+small=(--width 32 --height 32 --steps 3 --seed 3)
 
 # same A B, differ A B: what two draws give.
 same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
@@ -42,6 +42,26 @@ draw short "$sd3" -p "$(printf 'fox %.0s' {1..40})" --prompt-weighting comfyui
 draw long "$sd3" -p "$(printf 'fox %.0s' {1..400})" --prompt-weighting comfyui --negative-prompt '[x] BREAK y'
 refuse 2 '--prompt-weighting: the text encoder of PixArtSigmaPipeline' generate --model "$pixart" -p x --prompt-weighting a1111
 refuse 2 '--prompt-weighting' generate --model "$sd3" -p x --prompt-weighting none
+
+# ---- Samplers and schedules: what does not go together is refused by name.
+draw own "$pixart" -p fox # its folder names Euler's
+draw euler "$pixart" -p fox --sampler euler --schedule uniform
+same own euler
+draw karras "$pixart" -p fox --schedule karras
+differ own karras
+draw own "$flux" -p fox
+draw shift "$flux" -p fox --flow-shift 1
+differ own shift
+for name in euler-ancestral ddim ddpm lcm; do
+    refuse 2 "--sampler: $name is for models that predict noise" generate --model "$flux" -p x --sampler $name
+done
+refuse 2 '--schedule: karras.*DPMSolverMultistepScheduler.*flow' generate --model "$flux" -p x --sampler dpm++2m --schedule karras
+refuse 2 '--schedule: beta.*UniPCMultistepScheduler.*flow' generate --model "$flux" -p x --sampler unipc --schedule beta
+refuse 2 '--schedule: sigmoid.*EulerDiscreteScheduler.*noise' generate --model "$pixart" -p x --schedule sigmoid
+refuse 2 '--schedule: karras.*EulerAncestral' generate --model "$pixart" -p x --sampler euler-ancestral --schedule karras
+refuse 2 '--flow-shift: this model predicts no flow' generate --model "$pixart" -p x --flow-shift 3
+refuse 2 '--sampler.*SCMScheduler' generate --model "$whole/sana-sprint/model" -p x --sampler euler
+refuse 2 '--sampler' generate --model "$pixart" -p x --sampler dpm
 
 # ---- One picture after another within a bound: parts are opened again for each.
 printf 'fox\nfox\n' | "$dit" generate -i --model "$flux" "${small[@]}" --memory 500M >shown 2>said ||

@@ -46,6 +46,9 @@ static void read_request(const char *folder, struct request *r)
     q->width = (int)dit_json_int_or(json, "width", 0, 0, 4096, &error);
     q->height = (int)dit_json_int_or(json, "height", 0, 0, 4096, &error);
     q->steps = (int)dit_json_int_or(json, "steps", 0, 0, 100, &error);
+    q->sampler = dit_json_text_or(json, "sampler", NULL, &error);
+    q->schedule = dit_json_text_or(json, "schedule", NULL, &error);
+    q->flow_shift = dit_json_number_or(json, "flow_shift", 0, 0, 100, &error);
     q->guidance_scale = dit_json_number_or(json, "guidance_scale", -1, -1, 100, &error);
     q->strength = dit_json_number_or(json, "strength", -1, -1, 1, &error);
     q->seed = (uint64_t)dit_json_int(json, "seed", 0, INT32_MAX, &error);
