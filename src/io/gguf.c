@@ -2,11 +2,13 @@
 #include "io/gguf.h"
 #include "base/arena.h"
 #include "base/name_map.h"
+#include "io/file.h"
 #include "io/gguf_private.h"
 #include "io/mapped_file.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct dit_gguf {
     dit_arena *arena; // names, keys, texts
@@ -347,6 +349,20 @@ static dit_status read_start(struct cursor *c)
     f->count = (size_t)tensors;
     f->value_count = (size_t)values;
     return DIT_OK;
+}
+
+bool dit_is_gguf(const char *path)
+{
+    int fd;
+    uint64_t size;
+    char start[4];
+    dit_error ignored = {0};
+    if (dit_file_open(path, &fd, &size, &ignored))
+        return false;
+    bool is = size >= sizeof start && !dit_file_read_at(fd, path, start, sizeof start, 0, &ignored) &&
+              !memcmp(start, "GGUF", sizeof start);
+    close(fd);
+    return is;
 }
 
 dit_status dit_gguf_open(dit_gguf **out, const char *path, dit_error *error)

@@ -1,6 +1,7 @@
 // pipelines/source.c: where the parts of a model lie.
 #include "pipelines/source.h"
 #include "models/original.h"
+#include "text/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,8 +266,8 @@ bool dit_sources_tokenizer(const dit_sources *s, const char *name, const dit_sou
         return snprintf(path, 4096, "%s", given->path) < 4096;
     if (s->base && join(path, s->base, name, NULL) && is_folder(path))
         return true;
-    (void)encoder;
-    return false;
+    return encoder && encoder->path && is_file(encoder->path) && dit_tokenizer_in_gguf(encoder->path) &&
+           snprintf(path, 4096, "%s", encoder->path) < 4096;
 }
 
 dit_status dit_sources_scheduler(const dit_sources *s, const char *published, dit_json_file **scheduler,

@@ -1,4 +1,5 @@
 // text/tokenizer.c: encoding: added tokens, normalisation, pieces, the model, and the tokens around.
+#include "io/gguf.h"
 #include "text/tokenizer_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@ static dit_status read_path(dit_tokenizer *t, const char *path, dit_error *error
     size_t n = strlen(path);
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return dit_tokenizer_read_folder(t, path, error);
+    if (dit_is_gguf(path))
+        return dit_tokenizer_read_gguf(t, path, error);
     bool other = (n > 6 && !strcmp(path + n - 6, ".model")) || (n > 4 && !strcmp(path + n - 4, ".txt")) ||
                  (n >= 10 && !strcmp(path + n - 10, "vocab.json"));
     if (other)

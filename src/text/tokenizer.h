@@ -2,9 +2,10 @@
 //
 // A folder is opened by its tokenizer.json, or else by what older ones hold: spiece.model or tokenizer.model
 // (SentencePiece), vocab.json with merges.txt (CLIP, GPT-2, Qwen2), or vocab.txt (BERT); special tokens come from
-// tokenizer_config.json, special_tokens_map.json and added_tokens.json. A tokenizer.json may hold BPE, Unigram or
-// WordPiece, with the normalizers, pre-tokenizers and post-processors that published text encoders use. What is not
-// known is refused by its key, never skipped. The ids are those of the libraries, as far as both know the characters.
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json. GGUF files of text encoders carry their
+// tokenizer in the metadata. A tokenizer.json may hold BPE, Unigram or WordPiece, with the normalizers, pre-tokenizers
+// and post-processors that published text encoders use. What is not known is refused by its key, never skipped. The ids
+// are those of the libraries, as far as both know the characters.
 #ifndef DIT_TEXT_TOKENIZER_H
 #define DIT_TEXT_TOKENIZER_H
 
@@ -25,9 +26,11 @@ typedef struct dit_tokenizer_habits {
 } dit_tokenizer_habits;
 
 // Opens a folder, or one file: tokenizer.json, spiece.model, vocab.txt, vocab.json or merges.txt (with the other beside
-// it). Fails with DIT_NO_FILE, DIT_BAD_FILE, DIT_UNSUPPORTED (well-formed, but of another kind) or DIT_NO_MEMORY,
-// naming file and key.
+// it), or a GGUF file (dit_tokenizer_in_gguf). Fails with DIT_NO_FILE, DIT_BAD_FILE, DIT_UNSUPPORTED (well-formed, but
+// of another kind) or DIT_NO_MEMORY, naming file and key.
 dit_status dit_tokenizer_open(dit_tokenizer **tokenizer, const char *path, dit_error *error);
+// Whether the file is GGUF and its metadata holds a tokenizer.
+bool dit_tokenizer_in_gguf(const char *path);
 void dit_tokenizer_close(dit_tokenizer *tokenizer); // may be NULL
 
 int dit_tokenizer_size(const dit_tokenizer *tokenizer); // ids are below it

@@ -14,7 +14,7 @@
 #define METASPACE(scheme, split)                                                                                       \
     "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"" scheme "\",\"split\":" split "}"
 
-enum { T5, CLIP, BERT, GPT2, QWEN2, LLAMA, GEMMA, CLASSES };
+enum { T5, CLIP, BERT, GPT2, QWEN2, LLAMA3, LLAMA, GEMMA, CLASSES };
 static const struct dit_tokenizer_class classes[CLASSES] = {
     [T5] = {"T5Tokenizer",
             "spiece.model",
@@ -61,6 +61,17 @@ static const struct dit_tokenizer_class classes[CLASSES] = {
          -1,
          -1,
          false},
+    [LLAMA3] = {"Llama3Tokenizer", // a name for GGUF files; folders of it hold a tokenizer.json
+                "",
+                {"<|begin_of_text|>", "<|end_of_text|>", "", "", "", "", ""},
+                "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" SPLIT_REGEX(
+                    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| "
+                    "?[^\\\\s\\\\p{L}\\\\p{N}]+"
+                    "[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+",
+                    "Isolated", "false") "," BYTE_LEVEL("false", "false") "]}",
+                DIT_CLASS_BOS,
+                -1,
+                false},
     [LLAMA] = {"LlamaTokenizer",
                "tokenizer.model",
                {"<s>", "</s>", "<unk>", "", "", "", ""},
@@ -173,8 +184,8 @@ static dit_status derive_merges(const struct dit_tokenizer_folder *f, const char
     return fault.status ? dit_fail(error, fault.status, "%s: %s", path, fault.message) : DIT_OK;
 }
 
-static dit_status fill_from_pieces(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
-                                   const dit_sentencepiece *s, const char *path, dit_error *error)
+dit_status dit_folder_add_pieces(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
+                                 const dit_sentencepiece *s, const char *path, dit_error *error)
 {
     dit_tokenizer *t = f->tokenizer;
     bool unigram = class == &classes[T5];
@@ -224,7 +235,7 @@ static dit_status read_sentencepiece(struct dit_tokenizer_folder *f, const struc
         dit_fail(error, DIT_UNSUPPORTED, "%s: its model is of kind %d; a %s has kind %d here", path, s.model,
                  class->name, wanted);
     else
-        fill_from_pieces(f, class, &s, path, error);
+        dit_folder_add_pieces(f, class, &s, path, error);
     dit_sentencepiece_close(&s);
     return error->status;
 }
@@ -259,9 +270,20 @@ static dit_status read_text(const char *path, char **text, dit_error *error)
     return dit_fail(error, DIT_BAD_FILE, "%s", fault.status ? fault.message : "a vocabulary holds a zero byte");
 }
 
-static dit_status read_merges(const struct dit_tokenizer_folder *f, const char *path, dit_error *error)
+dit_status dit_folder_add_merge(const struct dit_tokenizer_folder *f, const char *pair, size_t size, dit_error *fault)
 {
     const dit_vocabulary *v = &f->tokenizer->vocabulary;
+    const char *space = memchr(pair, ' ', size), *second = space ? space + 1 : pair + size;
+    size_t first = space ? (size_t)(space - pair) : size, rest = (size_t)(pair + size - second);
+    int a = dit_vocabulary_find(v, pair, first), b = dit_vocabulary_find(v, second, rest);
+    int joined = dit_vocabulary_find_joined(v, pair, first, second, rest);
+    if (!first || !rest || memchr(second, ' ', rest) || a < 0 || b < 0 || joined < 0)
+        return dit_fail(fault, DIT_BAD_FILE, "is not a pair of tokens that join to a third");
+    return dit_bpe_add(&f->tokenizer->bpe.merges, a, b, joined, fault);
+}
+
+static dit_status read_merges(const struct dit_tokenizer_folder *f, const char *path, dit_error *error)
+{
     char *text = NULL, *line, *rest;
     if (read_text(path, &text, error))
         return error->status;
@@ -270,21 +292,22 @@ static dit_status read_merges(const struct dit_tokenizer_folder *f, const char *
         size_t n = strlen(line);
         if (n && line[n - 1] == '\r')
             line[--n] = 0;
-        size_t first = strcspn(line, " ");
-        if (!strncmp(line, "#version", 8))
-            continue;
         dit_error fault = {0};
-        const char *second = line[first] ? line + first + 1 : "";
-        int a = dit_vocabulary_find(v, line, first), b = dit_vocabulary_find(v, second, strlen(second));
-        int joined = dit_vocabulary_find_joined(v, line, first, second, strlen(second));
-        if (!first || !*second || strchr(second, ' ') || a < 0 || b < 0 || joined < 0)
-            dit_fail(error, DIT_BAD_FILE, "%s: line %d is not a pair of tokens of vocab.json that join to a third",
-                     path, number);
-        else if (dit_bpe_add(&f->tokenizer->bpe.merges, a, b, joined, &fault))
+        if (strncmp(line, "#version", 8) && dit_folder_add_merge(f, line, n, &fault))
             dit_fail(error, fault.status, "%s: line %d: %s", path, number, fault.message);
     }
     free(text);
     return error->status;
+}
+
+void dit_folder_start_bpe(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class)
+{
+    dit_tokenizer *t = f->tokenizer;
+    t->kind = DIT_MODEL_BPE;
+    t->bpe.prefix = "";
+    t->bpe.suffix = class == &classes[CLIP] ? "</w>" : "";
+    t->bpe.unknown = DIT_NO_UNKNOWN;
+    t->bpe.whole_words = class == &classes[LLAMA3];
 }
 
 // vocab.json: {"token": id}, and merges.txt beside it.
@@ -311,10 +334,7 @@ static dit_status read_vocab_json(struct dit_tokenizer_folder *f, const struct d
         dit_json_fail(root, token, error, "%s", fault.message);
     }
     dit_json_close(file);
-    t->kind = DIT_MODEL_BPE;
-    t->bpe.prefix = "";
-    t->bpe.suffix = class == &classes[CLIP] ? "</w>" : "";
-    t->bpe.unknown = DIT_NO_UNKNOWN;
+    dit_folder_start_bpe(f, class);
     if (class == &classes[CLIP]) {
         const char *unknown = token_of(f, class, DIT_CLASS_UNK, error);
         t->bpe.unknown = dit_vocabulary_find(&t->vocabulary, unknown, strlen(unknown));
@@ -362,6 +382,11 @@ static const struct dit_tokenizer_class *find_class(const char *file, const char
         if (name ? !strcmp(name, classes[i].name) : !strcmp(file, classes[i].file))
             return &classes[i];
     return NULL;
+}
+
+const struct dit_tokenizer_class *dit_folder_class(const char *name)
+{
+    return find_class("", name);
 }
 
 dit_status dit_folder_read_vocabulary(struct dit_tokenizer_folder *f, const char *file, const char *class_name,

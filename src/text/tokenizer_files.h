@@ -3,6 +3,7 @@
 #ifndef DIT_TEXT_TOKENIZER_FILES_H
 #define DIT_TEXT_TOKENIZER_FILES_H
 
+#include "text/sentencepiece.h"
 #include "text/tokenizer_private.h"
 
 struct dit_tokenizer_folder {
@@ -43,6 +44,17 @@ const char *dit_folder_token(const struct dit_tokenizer_folder *f, const char *k
 // Reads a vocabulary that is no tokenizer.json; *class is what `class_name` says or, for NULL, the file's usual one.
 dit_status dit_folder_read_vocabulary(struct dit_tokenizer_folder *f, const char *file, const char *class_name,
                                       const struct dit_tokenizer_class **class, dit_error *error);
+// The parts of that, for vocabularies in other files. The class of a name, or NULL; the pieces of a SentencePiece model
+// as the class has them; a model of merges, and one of its merges, "first second", whose fault is without a place.
+const struct dit_tokenizer_class *dit_folder_class(const char *name);
+dit_status dit_folder_add_pieces(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
+                                 const dit_sentencepiece *pieces, const char *path, dit_error *error);
+void dit_folder_start_bpe(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class);
+dit_status dit_folder_add_merge(const struct dit_tokenizer_folder *f, const char *pair, size_t size, dit_error *fault);
+// What comes after the vocabulary: special tokens, habits, steps (tokenizer_folder.c). `class` is NULL where a
+// tokenizer.json had the steps.
+dit_status dit_folder_complete(struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
+                               dit_error *error);
 // Sets the steps around the model, once the tokens are there.
 dit_status dit_folder_read_steps(struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
                                  dit_error *error);

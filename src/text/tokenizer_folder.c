@@ -243,6 +243,16 @@ static const char *class_name(const struct dit_tokenizer_folder *f, dit_error *e
     return copy && *copy ? copy : NULL;
 }
 
+dit_status dit_folder_complete(struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
+                               dit_error *error)
+{
+    if (add_special_tokens(f, class, error) || read_habits(f, class, error))
+        return error->status;
+    if (class && dit_folder_read_steps(f, class, error))
+        return error->status;
+    return dit_tokenizer_prepare(f->tokenizer, error);
+}
+
 // `name`: the vocabulary to read; NULL: the best there is.
 static dit_status read_files(struct dit_tokenizer_folder *f, const char *name, dit_error *error)
 {
@@ -261,11 +271,7 @@ static dit_status read_files(struct dit_tokenizer_folder *f, const char *name, d
         dit_tokenizer_read(f->tokenizer, path_of(f, name, error), error);
     else
         dit_folder_read_vocabulary(f, name, class_name(f, error), &class, error);
-    if (error->status || add_special_tokens(f, class, error) || read_habits(f, class, error))
-        return error->status;
-    if (class && dit_folder_read_steps(f, class, error))
-        return error->status;
-    return dit_tokenizer_prepare(f->tokenizer, error);
+    return error->status ? error->status : dit_folder_complete(f, class, error);
 }
 
 static dit_status read_folder(dit_tokenizer *t, const char *path, const char *name, dit_error *error)

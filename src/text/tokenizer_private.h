@@ -69,4 +69,9 @@ dit_status dit_tokenizer_read_folder(dit_tokenizer *tokenizer, const char *folde
 // The same from a file that is no tokenizer.json: spiece.model, tokenizer.model, vocab.json, merges.txt or vocab.txt.
 dit_status dit_tokenizer_read_other(dit_tokenizer *tokenizer, const char *path, dit_error *error);
 
+// ---- tokenizer_gguf.c
+
+// The same from the metadata of a GGUF file by llama.cpp.
+dit_status dit_tokenizer_read_gguf(dit_tokenizer *tokenizer, const char *path, dit_error *error);
+
 #endif

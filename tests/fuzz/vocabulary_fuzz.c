@@ -65,8 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                  {"vocab.json", NULL},
                  {"tokenizer_config.json", NULL},
                  {"special_tokens_map.json", NULL},
-                 {"added_tokens.json", NULL}};
-    enum { KINDS = sizeof kinds / sizeof *kinds, MERGES = 3 };
+                 {"added_tokens.json", NULL},
+                 {"tokenizer.gguf", NULL}};
+    enum { KINDS = sizeof kinds / sizeof *kinds, MERGES = 3, GGUF = KINDS - 1 };
     if (size == 0)
         return 0;
     int kind = bytes[0] % KINDS;
@@ -77,12 +78,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         put("merges.txt", second ? second + 1 : rest, second ? size - 2 - first_size : 0);
     if (kinds[kind].class)
         put("tokenizer_config.json", kinds[kind].class, strlen(kinds[kind].class));
-    if (kind > MERGES) // settings need a vocabulary that is whole
+    if (kind > MERGES && kind != GGUF) // settings need a vocabulary that is whole
         put("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n##b\n", 24);
 
     dit_error error = {0};
     dit_tokenizer *t;
-    if (!dit_tokenizer_open(&t, folder(), &error)) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", folder(), kind == GGUF ? "tokenizer.gguf" : "");
+    if (!dit_tokenizer_open(&t, path, &error)) {
         encode(t);
         dit_tokenizer_close(t);
     } else if (!*error.message || t)

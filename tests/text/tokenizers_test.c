@@ -50,6 +50,32 @@ static void assert_ids(const dit_tokenizer *t, const char *kind, const char *lin
     free(ids);
 }
 
+// Compares the tokenizer in FIXTURES/KIND, or in a file of it, with FIXTURES/KIND/ids.txt on all lines.
+static void check_kind(const char *kind, const char *file, const char *lines, size_t size)
+{
+    char path[512];
+    dit_error error = {0};
+    dit_tokenizer *t;
+    size_t ids_size, rows = 0;
+    snprintf(path, sizeof path, FIXTURES "/%s/%s", kind, file);
+    dit_tokenizer_open(&t, path, &error);
+    assert_fine(error);
+    snprintf(path, sizeof path, FIXTURES "/%s/ids.txt", kind);
+    char *ids = read_whole(path, &ids_size), *row = ids;
+    for (const char *line = lines; line < lines + size; rows++) {
+        const char *end = memchr(line, '\n', (size_t)(lines + size - line));
+        char *row_end = strchr(row, '\n');
+        assert_non_null(row_end);
+        *row_end = 0;
+        assert_ids(t, kind, line, (size_t)(end - line), row);
+        line = end + 1;
+        row = row_end + 1;
+    }
+    assert_int_equal(rows, 250);
+    free(ids);
+    dit_tokenizer_close(t);
+}
+
 static void ids_are_the_libraries(void **state)
 {
     (void)state;
@@ -59,30 +85,27 @@ static void ids_are_the_libraries(void **state)
                                         "t5-spiece", "unigram"};
     size_t size;
     char *lines = read_whole(FIXTURES "/lines.bin", &size);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        check_kind(kinds[k], "", lines, size);
+    free(lines);
+}
+
+// tools/fixtures/tokenizer_gguf.py
+static void tokenizers_in_gguf_files_give_the_same_ids(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"gemma-model", "llama-model", "llama3", "qwen2-files", "t5-spiece"};
+    size_t size;
+    char *lines = read_whole(FIXTURES "/lines.bin", &size);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         char path[512];
-        dit_error error = {0};
-        dit_tokenizer *t;
-        size_t ids_size, rows = 0;
-        snprintf(path, sizeof path, FIXTURES "/%s", kinds[k]);
-        dit_tokenizer_open(&t, path, &error);
-        assert_fine(error);
-        snprintf(path, sizeof path, FIXTURES "/%s/ids.txt", kinds[k]);
-        char *ids = read_whole(path, &ids_size), *row = ids;
-        for (const char *line = lines; line < lines + size; rows++) {
-            const char *end = memchr(line, '\n', (size_t)(lines + size - line));
-            char *row_end = strchr(row, '\n');
-            assert_non_null(row_end);
-            *row_end = 0;
-            assert_ids(t, kinds[k], line, (size_t)(end - line), row);
-            line = end + 1;
-            row = row_end + 1;
-        }
-        assert_int_equal(rows, 250);
-        free(ids);
-        dit_tokenizer_close(t);
+        snprintf(path, sizeof path, FIXTURES "/%s/tokenizer.gguf", kinds[k]);
+        assert_true(dit_tokenizer_in_gguf(path));
+        check_kind(kinds[k], "tokenizer.gguf", lines, size);
     }
     free(lines);
+    assert_false(dit_tokenizer_in_gguf(FIXTURES "/t5/tokenizer.json"));
+    assert_false(dit_tokenizer_in_gguf(FIXTURES "/../gguf/values.gguf"));
 }
 
 static void folders_tell_their_habits(void **state)
@@ -228,11 +251,9 @@ static void broken_text_is_repaired_as_unicode_advises(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_the_libraries),
-        cmocka_unit_test(folders_tell_their_habits),
-        cmocka_unit_test(texts_are_filled_up_on_the_side_of_the_habit),
-        cmocka_unit_test(broken_folders_are_refused),
-        cmocka_unit_test(broken_text_is_repaired_as_unicode_advises),
+        cmocka_unit_test(ids_are_the_libraries),      cmocka_unit_test(tokenizers_in_gguf_files_give_the_same_ids),
+        cmocka_unit_test(folders_tell_their_habits),  cmocka_unit_test(texts_are_filled_up_on_the_side_of_the_habit),
+        cmocka_unit_test(broken_folders_are_refused), cmocka_unit_test(broken_text_is_repaired_as_unicode_advises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
