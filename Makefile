@@ -19,9 +19,10 @@ test: all
 fixtures: all
 	@tools/fixtures/check $(BUILD)/dit
 
-# The same on random models and arguments: make parity SEED=7 CASES=20. Needs the same.
+# The same on random models, arguments and whole pipelines: make parity SEED=7 CASES=20. Needs the same.
 parity: all
 	@tools/parity --program $(BUILD)/dit --seed $(or $(SEED),0) --cases $(or $(CASES),4)
+	@tools/parity --program $(BUILD)/dit --seed $(or $(SEED),0) --cases $(or $(CASES),4) --whole
 
 # make install [PREFIX=/usr/local] [DESTDIR=...]
 install: all

@@ -60,7 +60,7 @@ static dit_tensor embed_condition(dit_graph *g, const dit_hunyuan_dit_config *c,
             sizes = dit_timestep_embedding(g, sizes, SIZE_FEATURES, true, 0, 10000, 1);
             sizes = dit_cast(g, dit_reshape(g, sizes, DIT_SHAPE(B, SIZES * SIZE_FEATURES)), dtype);
             dit_tensor style = nn_embedding(g, "style_embedder", 1, c->width, dit_named_find(in, "style"));
-            extra = dit_concat(g, (dit_tensor[]){extra, sizes, style}, 3, 1);
+            extra = dit_concat(g, (dit_tensor[]){extra, sizes, dit_cast(g, style, dtype)}, 3, 1);
         }
         y = dit_add(g, y, project(g, "extra_embedder", extra, 4 * (int64_t)c->width, c->width));
     }

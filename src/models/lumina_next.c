@@ -41,8 +41,8 @@ static dit_tensor attention(dit_graph *g, const lumina_next_config *c, dit_tenso
     dit_tensor to_text = nn_attention(g, "attn2", x, text, &o);
 
     dit_shape heads = DIT_SHAPE(dit_extent(g, x, 0), dit_extent(g, x, 1), c->heads, c->head_width);
-    dit_tensor gate = dit_tanh(g, dit_parameter(g, "gate", DIT_SHAPE(c->heads), DIT_INITIAL_ZEROS));
-    gate = dit_reshape(g, gate, DIT_SHAPE(1, 1, c->heads, 1));
+    dit_tensor gate = dit_parameter(g, "gate", DIT_SHAPE(c->heads), DIT_INITIAL_ZEROS);
+    gate = dit_reshape(g, dit_tanh(g, dit_cast(g, gate, dit_dtype_of(g, x))), DIT_SHAPE(1, 1, c->heads, 1));
     dit_tensor y = dit_mul(g, dit_reshape(g, to_text, heads), gate);
     y = dit_add(g, dit_reshape(g, to_picture, heads), y);
     y = dit_reshape(g, y, DIT_SHAPE(heads.dim[0], heads.dim[1], (int64_t)c->heads * c->head_width));
