@@ -91,20 +91,25 @@ typedef struct dit_request {
      * "dpm++2m-sde", "dpm++3m", "unipc", "ddim", "ddpm", "lcm"; and of its times: "uniform", "karras", "exponential",
      * "beta", "sigmoid". NULL: the model's own. */
     const char *sampler, *schedule;
-    double flow_shift;           /* of the times of a flow model: more of them where it is noisy; 0: the model's own */
-    double guidance_scale;       /* 1: no guidance; negative: the model's own */
-    const char *guidance;        /* "cfg", "apg" or "cfg-zero"; NULL: the model's own */
-    double guidance_rescale;     /* share of rescaled answers, 0 to 1 */
-    double guidance_start;       /* guidance acts from this share of the steps, 0 to 1, */
-    double guidance_stop;        /* up to this one */
-    const int *skip_layers;      /* skip-layer guidance: blocks of the transformer, from 0, that it leaves out; */
-    int skip_layer_count;        /* 0: none */
-    double skip_layer_scale;     /* how strongly the picture is driven from what it is without them, */
-    double skip_layer_start;     /* after this share of the steps, 0 to 1, */
-    double skip_layer_stop;      /* before this one */
-    uint64_t seed;               /* of the starting noise; the same seed draws the same pictures */
-    int count;                   /* how many pictures, 1 or more */
-    int preview_every;           /* steps between the previews that the watcher gets; 0: none */
+    double flow_shift;        /* of the times of a flow model: more of them where it is noisy; 0: the model's own */
+    double guidance_scale;    /* 1: no guidance; negative: the model's own */
+    double true_cfg_scale;    /* of FLUX, whose guidance_scale the network is told: guided by the negative prompt in the
+                                 ordinary way as well; 1: not; negative: the model's own */
+    double cfg_normalization; /* Z-Image: guided answers are at most so many times as long as unguided ones; Lumina 2:
+                                 1: as long; 0: neither; negative: the model's own */
+    double cfg_truncation;    /* Z-Image, Lumina 2: guided while the time, 0 to 1, is at most this; negative: always */
+    const char *guidance;     /* "cfg", "apg" or "cfg-zero"; NULL: the model's own */
+    double guidance_rescale;  /* share of rescaled answers, 0 to 1 */
+    double guidance_start;    /* guidance acts from this share of the steps, 0 to 1, */
+    double guidance_stop;     /* up to this one */
+    const int *skip_layers;   /* skip-layer guidance: blocks of the transformer, from 0, that it leaves out; */
+    int skip_layer_count;     /* 0: none */
+    double skip_layer_scale;  /* how strongly the picture is driven from what it is without them, */
+    double skip_layer_start;  /* after this share of the steps, 0 to 1, */
+    double skip_layer_stop;   /* before this one */
+    uint64_t seed;            /* of the starting noise; the same seed draws the same pictures */
+    int count;                /* how many pictures, 1 or more */
+    int preview_every;        /* steps between the previews that the watcher gets; 0: none */
     const dit_image *init_image; /* start picture, resized to the asked size; NULL: noise alone */
     double strength;             /* share of the steps that redraw it, 0 to 1; negative: the model's own */
     const dit_image *mask;       /* with init_image: white is drawn anew, black stays; NULL: all is drawn anew */

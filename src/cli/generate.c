@@ -27,10 +27,13 @@ enum {
     SCHEDULE,
     FLOW_SHIFT,
     GUIDANCE,
+    TRUE_CFG,
     GUIDANCE_KIND,
     GUIDANCE_RESCALE,
     GUIDANCE_START,
     GUIDANCE_STOP,
+    CFG_NORMALIZATION,
+    CFG_TRUNCATION,
     SKIP_LAYERS,
     SKIP_SCALE,
     SKIP_START,
@@ -82,6 +85,8 @@ static const struct option options[] = {
                     .help = "for models of flow: take more steps where it is noisy (above 1) or clean (below)"},
     [GUIDANCE] = {"guidance-scale", OPTION_FLOAT, .value = "G", .min = 0, .max = 1000, .unset = "the model's own",
                   .help = "how closely to follow the prompt; 1: no guidance"},
+    [TRUE_CFG] = {"true-cfg-scale", OPTION_FLOAT, .value = "G", .min = 1, .max = 1000, .preset = "1",
+                  .help = "for FLUX: guide away from --negative-prompt too, in twice the time"},
     [GUIDANCE_KIND] = {"guidance", OPTION_TEXT, .value = "KIND", .choices = "cfg|apg|cfg-zero",
                        .unset = "the model's own",
                        .help = "how guidance is done: classifier-free, adaptive projected, CFG-Zero*"},
@@ -91,6 +96,11 @@ static const struct option options[] = {
                         .help = "guide from this share of the steps"},
     [GUIDANCE_STOP] = {"guidance-stop", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "1",
                        .help = "guide up to this share of the steps; what is not guided takes half the time"},
+    [CFG_NORMALIZATION] = {"cfg-normalization", OPTION_FLOAT, .value = "X", .min = 0, .max = 1000,
+                           .unset = "the model's own",
+                           .help = "for Z-Image and Lumina 2: bound on the length of guided answers; 0: none"},
+    [CFG_TRUNCATION] = {"cfg-truncation", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .preset = "1",
+                        .help = "for Z-Image and Lumina 2: guide until this time"},
     [SKIP_LAYERS] = {"skip-layers", OPTION_TEXT, .value = "N,N,...", .unset = "none",
                      .help = "guide also away from what the model draws without these layers, such as 7,8,9"},
     [SKIP_SCALE] = {"skip-layers-scale", OPTION_FLOAT, .value = "X", .min = 0, .max = 1000, .preset = "2.8",
@@ -326,6 +336,9 @@ static dit_request request_of(const struct session *s)
     r.schedule = o[SCHEDULE].text;
     r.flow_shift = o[FLOW_SHIFT].given ? o[FLOW_SHIFT].number : 0;
     r.guidance_scale = o[GUIDANCE].given ? o[GUIDANCE].number : -1;
+    r.true_cfg_scale = o[TRUE_CFG].given ? o[TRUE_CFG].number : -1;
+    r.cfg_normalization = o[CFG_NORMALIZATION].given ? o[CFG_NORMALIZATION].number : -1;
+    r.cfg_truncation = o[CFG_TRUNCATION].given ? o[CFG_TRUNCATION].number : -1;
     r.guidance = o[GUIDANCE_KIND].text;
     r.guidance_rescale = o[GUIDANCE_RESCALE].number;
     r.guidance_start = o[GUIDANCE_START].number;

@@ -50,7 +50,7 @@ static dit_status start_sized(dit_model *m, dit_job *job, int height, int width,
     if (!job->request->prompt)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
     dit_job_choose(m, job, steps, guidance);
-    job->guided = false; // the network is given the scale; a negative prompt has no part in it
+    job->guided = job->true_cfg_scale > 1; // beside the scale that the network is given
     job->channels = config_of(m)->out_channels / (PACK * PACK);
     if (error->status || dit_job_size(m, job, height, width, PACK * pixels, error))
         return error->status;
@@ -80,7 +80,7 @@ static dit_status encode_prompt(dit_model *m, const dit_job *job, dit_arrays *to
     const char *texts[2];
     dit_arrays clip = {0}, t5 = {0};
     const dit_tokenizer *tokenizer = dit_model_tokenizer(m, "tokenizer", error);
-    dit_job_texts(job, texts);
+    const int count = dit_job_texts(job, texts);
     if (!tokenizer)
         return error->status;
     size_t most = dit_tokenizer_ask(tokenizer).most;
@@ -88,7 +88,7 @@ static dit_status encode_prompt(dit_model *m, const dit_job *job, dit_arrays *to
         {.tokenizer = "tokenizer",
          .encoder = "text_encoder",
          .texts = texts,
-         .count = 1,
+         .count = count,
          .length = most ? (int)most : CLIP_TOKENS,
          .weighting = job->weighting,
          .chunks = true, // of which the first one's pooled state is taken
@@ -96,7 +96,7 @@ static dit_status encode_prompt(dit_model *m, const dit_job *job, dit_arrays *to
         {.tokenizer = "tokenizer_2",
          .encoder = "text_encoder_2",
          .texts = texts,
-         .count = 1,
+         .count = count,
          .length = T5_TOKENS,
          .weighting = job->weighting,
          .wanted = (const char *const[]){"last_hidden_state", NULL}},
@@ -203,6 +203,7 @@ const dit_pipeline_class dit_pipeline_class_flux = {
     .older_names = (const char *const[]){"FluxImg2ImgPipeline", "FluxInpaintPipeline", NULL},
     .parts = parts,
     .weighs_prompts = true,
+    .true_cfg = true,
     .takes_transformer = takes_latents,
     .open = open,
     .start = start,
@@ -284,6 +285,7 @@ const dit_pipeline_class dit_pipeline_class_flux_kontext = {
     .name = "FluxKontextPipeline",
     .parts = parts,
     .weighs_prompts = true,
+    .true_cfg = true,
     .takes_references = true,
     .takes_transformer = takes_latents,
     .open = open,

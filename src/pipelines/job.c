@@ -7,6 +7,9 @@ dit_request dit_request_default(void)
 {
     return (dit_request){.class_label = -1,
                          .guidance_scale = -1,
+                         .true_cfg_scale = -1,
+                         .cfg_normalization = -1,
+                         .cfg_truncation = -1,
                          .guidance_stop = 1,
                          .skip_layer_scale = 2.8,
                          .skip_layer_start = 0.01,
@@ -108,10 +111,30 @@ static dit_status choose_guidance(const dit_model *m, dit_job *job, dit_error *e
     if (!(r->guidance_start >= 0 && r->guidance_start <= r->guidance_stop && r->guidance_stop <= 1))
         return dit_fail(error, DIT_BAD_ARGUMENT, "--guidance-start: %g to %g is no part of 0 to 1", r->guidance_start,
                         r->guidance_stop);
-    job->guidance = dit_guidance_of(kind, job->guidance_scale);
+    job->guidance = dit_guidance_of(kind, job->true_cfg_scale > 0 ? job->true_cfg_scale : job->guidance_scale);
     job->guidance.rescale = r->guidance_rescale;
     job->guidance.start = r->guidance_start;
     job->guidance.stop = r->guidance_stop;
+    return DIT_OK;
+}
+
+// What only some public pipelines have: refused elsewhere, so that nothing is asked for in vain.
+static dit_status choose_own_guidance(const dit_model *m, dit_job *job, dit_error *error)
+{
+    const dit_request *r = job->request;
+    const char *flag = r->cfg_normalization >= 0 ? "--cfg-normalization" : "--cfg-truncation";
+    if (r->true_cfg_scale >= 0 && !m->class->true_cfg)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--true-cfg-scale: %s has --guidance-scale for that, or no guidance",
+                        m->class->name);
+    if (r->true_cfg_scale > 1 && !r->negative_prompt)
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--true-cfg-scale: guides away from --negative-prompt; give one (or "
+                        "\"\")");
+    if ((r->cfg_normalization >= 0 || r->cfg_truncation >= 0) && !m->class->guides_at)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "%s: %s has no such guidance", flag, m->class->name);
+    job->true_cfg_scale = r->true_cfg_scale;
+    job->cfg_normalization = r->cfg_normalization;
+    job->cfg_truncation = r->cfg_truncation >= 0 ? r->cfg_truncation : 1;
     return DIT_OK;
 }
 
@@ -164,8 +187,8 @@ dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *
     if (!dit_model_part(model, model->parts[0].kind->name, error)) // families read its configuration
         return error->status;
     if (check_request(request, error) || choose_weighting(model, job, error) ||
-        model->class->start(model, job, error) || complete_sizes(model, job, error) ||
-        choose_guidance(model, job, error) || choose_skipped(model, job, error))
+        choose_own_guidance(model, job, error) || model->class->start(model, job, error) ||
+        complete_sizes(model, job, error) || choose_guidance(model, job, error) || choose_skipped(model, job, error))
         return error->status;
     job->rows = job->guided && !job->apart ? 2 * (int64_t)job->count : job->count;
     return DIT_OK;

@@ -59,7 +59,8 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
     return error->status;
 }
 
-// Classifier-free guidance, after which every row of the picture is as long as that of the conditional answer.
+// Classifier-free guidance, after which every row of the picture is as long as that of the conditional answer,
+// unless cfg_normalization is 0.
 static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *call)
 {
     (void)m;
@@ -76,9 +77,15 @@ static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *
             out[i] = guided;
         }
         const float ratio = found > 0 ? (float)sqrt(wanted) / (float)sqrt(found) : 1;
-        for (int64_t i = 0; without && i < width; i++)
+        for (int64_t i = 0; without && job->cfg_normalization != 0 && i < width; i++)
             out[i] *= ratio;
     }
+}
+
+static bool guides_at(const dit_job *job, int call, int calls, double time)
+{
+    (void)time;
+    return !((double)(call + 1) / calls > job->cfg_truncation);
 }
 
 static const dit_part_kind parts[] = {
@@ -97,5 +104,6 @@ const dit_pipeline_class dit_pipeline_class_lumina2 = {
     .encode = encode,
     .answer = dit_reversed_answer,
     .time = dit_reversed_time,
+    .guides_at = guides_at,
     .guide = guide,
 };

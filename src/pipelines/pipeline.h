@@ -56,7 +56,9 @@ typedef struct dit_job {
     bool guided, apart;
     int steps;
     double guidance_scale;
-    dit_guidance guidance; // the same, and what the request says beside the scale
+    double true_cfg_scale;                    // of a network that is told guidance_scale; at most 0: none
+    double cfg_normalization, cfg_truncation; // as the request has them; negative: the family's own
+    dit_guidance guidance;                    // the same, and what the request says beside the scale
     dit_prompt_weighting weighting;
     double strength;                       // of a start picture: the share of the steps that redraw it
     int64_t channels, height, width;       // of the latents
@@ -92,6 +94,7 @@ struct dit_pipeline_class {
     // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
     bool steps_network_input;
     bool takes_references;  // request->references
+    bool true_cfg;          // request->true_cfg_scale
     bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping
     bool weighs_prompts;    // request->prompt_weighting: queries of texts look at job->weighting
     bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
@@ -117,6 +120,8 @@ struct dit_pipeline_class {
     dit_tensor (*answer)(const dit_model *model, dit_graph *g, const dit_job *job, const dit_named_tensors *out);
     // The time that the network is given at a timestep of the sampler. NULL: the timestep.
     double (*time)(const dit_model *model, const dit_job *job, double timestep);
+    // Whether a guided picture is guided at that call of so many, where the network is given `time`. NULL: yes.
+    bool (*guides_at)(const dit_job *job, int call, int calls, double time);
     // Combines the answers. NULL: classifier-free guidance of the job's channels; what is predicted beside stays out.
     void (*guide)(const dit_model *model, const dit_job *job, const dit_guide_call *call);
     // The latents as the public pipeline hands them out (output_type="latent"), of malloc. NULL: as they are.
@@ -228,7 +233,8 @@ bool dit_prompt_weighting_from_name(const char *name, dit_prompt_weighting *weig
 // The length that the tokenizer's model takes, or `otherwise` where its files say none; at most `most`.
 int dit_model_text_length(dit_model *model, const char *tokenizer, int otherwise, int most, dit_error *error);
 // Row-wise helpers for families: rows of `from` (R, ...) repeated so that texts [prompt, negative] become the job's
-// rows: row 0 count times, then, when guided and not apart, row 1 count times. Adds it to `to` under `name`.
+// rows: row 0 count times, then, when guided and not apart, row 1 (or 0 again, where there is one) count times. Adds it
+// to `to` under `name`.
 dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_arrays *to, const char *name,
                                dit_error *error);
 // The features of two encoders side by side: a (count, A), b (count, B) -> (count, A + B). joined->data is the

@@ -59,6 +59,13 @@ static void guide(struct run *r, float *with, float *without, float *skipping)
         memcpy(r->output + b * r->picture, with + b * r->answer, (size_t)r->picture * sizeof *with);
 }
 
+// The time that the network is given at the next call.
+static double time_of(const struct run *r)
+{
+    double t = r->sampler->timesteps[r->sampler->next];
+    return r->model->class->time ? r->model->class->time(r->model, r->job, t) : t;
+}
+
 // Runs one plan over the state, once or (both halves in one batch) twice; the answer stays in the plan.
 static float *run_network(struct run *r, dit_plan *plan, const float *input, dit_error *error)
 {
@@ -66,9 +73,7 @@ static float *run_network(struct run *r, dit_plan *plan, const float *input, dit
     const size_t half = (size_t)(job->count * r->picture);
     const int64_t rows = dit_plan_output(plan, "answer").shape.dim[0];
     float *latents = dit_plan_input(plan, "latents").data, *time = dit_plan_input(plan, "time").data;
-    double t = r->sampler->timesteps[r->sampler->next];
-    if (r->model->class->time)
-        t = r->model->class->time(r->model, job, t);
+    const double t = time_of(r);
     for (int64_t done = 0; done < rows; done += job->count)
         memcpy(latents + done * r->picture, input, half * sizeof *latents);
     for (int64_t i = 0; time && i < rows; i++)
@@ -87,7 +92,9 @@ static dit_status call_network(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
     const int64_t half = job->count * r->answer;
-    const bool guides = job->guided && dit_guidance_acts(&job->guidance, r->sampler->next, r->sampler->calls);
+    const dit_pipeline_class *class = r->model->class;
+    const bool guides = job->guided && dit_guidance_acts(&job->guidance, r->sampler->next, r->sampler->calls) &&
+                        (!class->guides_at || class->guides_at(job, r->sampler->next, r->sampler->calls, time_of(r)));
     const bool skips = guides && dit_guidance_skips(&job->guidance, r->sampler->next, r->sampler->steps);
     const dit_network *networks = r->model->network;
     dit_plan *first = networks[DIT_PLAN_ROWS].plan, *second = networks[DIT_PLAN_HALF].plan;
@@ -245,7 +252,8 @@ static dit_status plan_networks(struct run *r, dit_conditions conditions, dit_er
     const dit_generator generator = r->generator;
     if (r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
         return error->status;
-    const bool alone = job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1);
+    const bool alone =
+        job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1 || job->cfg_truncation < 1);
     if ((alone || job->guidance.skip_scale != 0) && plan_half(r, generator, conditions, alone, 1, error))
         return error->status;
     const bool apart = job->guided && job->apart;

@@ -90,10 +90,11 @@ dit_status dit_conditions_rows(const dit_job *job, const dit_array *from, dit_ar
 {
     dit_shape shape = from->shape;
     size_t row = dit_array_bytes(from) / (size_t)shape.dim[0];
+    const size_t other = shape.dim[0] > 1 ? row : 0;
     shape.dim[0] = job->rows;
     dit_array *made = dit_arrays_add(to, name, from->dtype, shape, error);
     for (int64_t i = 0; made && i < job->rows; i++)
-        memcpy((char *)made->data + (size_t)i * row, (const char *)from->data + (i < job->count ? 0 : row), row);
+        memcpy((char *)made->data + (size_t)i * row, (const char *)from->data + (i < job->count ? 0 : other), row);
     return error->status;
 }
 

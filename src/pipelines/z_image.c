@@ -2,6 +2,7 @@
 // Defaults and numbers of diffusers 0.42. Tongyi-MAI 2025 (arXiv 2511.22699).
 #include "graph/ops.h"
 #include "pipelines/pipeline.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,14 +123,31 @@ static double time_of(const dit_model *m, const dit_job *job, double timestep)
     return (double)((1000 - (float)timestep) / 1000);
 }
 
-// with + scale * (with - without)
+// with + scale * (with - without), no longer than cfg_normalization times `with`, when that is above 0.
 static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *call)
 {
     (void)m;
-    const int64_t n = call->size.batch * call->size.channels * call->size.inner;
+    const int64_t n = call->size.channels * call->size.inner;
     const float scale = (float)job->guidance_scale;
-    for (int64_t i = 0; call->without && i < n; i++)
-        call->out[i] = call->with[i] + scale * (call->with[i] - call->without[i]);
+    for (int64_t b = 0; call->without && b < call->size.batch; b++) {
+        const float *with = call->with + b * n, *without = call->without + b * n;
+        float *out = call->out + b * n;
+        double own = 0, guided = 0;
+        for (int64_t i = 0; i < n; i++) {
+            own += (double)with[i] * (double)with[i];
+            out[i] = with[i] + scale * (with[i] - without[i]);
+            guided += (double)out[i] * (double)out[i];
+        }
+        const double most = sqrt(own) * job->cfg_normalization;
+        for (int64_t i = 0; job->cfg_normalization > 0 && sqrt(guided) > most && i < n; i++)
+            out[i] *= (float)(most / sqrt(guided));
+    }
+}
+
+static bool guides_at(const dit_job *job, int call, int calls, double time)
+{
+    (void)call, (void)calls;
+    return !(time > job->cfg_truncation);
 }
 
 static const dit_part_kind parts[] = {
@@ -148,5 +166,6 @@ const dit_pipeline_class dit_pipeline_class_z_image = {
     .describe = describe,
     .answer = answer,
     .time = time_of,
+    .guides_at = guides_at,
     .guide = guide,
 };

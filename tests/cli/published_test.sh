@@ -43,6 +43,20 @@ draw long "$sd3" -p "$(printf 'fox %.0s' {1..400})" --prompt-weighting comfyui -
 refuse 2 '--prompt-weighting: the text encoder of PixArtSigmaPipeline' generate --model "$pixart" -p x --prompt-weighting a1111
 refuse 2 '--prompt-weighting' generate --model "$sd3" -p x --prompt-weighting none
 
+# ---- Guidance that only some have
+draw plain "$flux" -p fox --negative-prompt sea
+draw one "$flux" -p fox --negative-prompt sea --true-cfg-scale 1
+draw two "$flux" -p fox --negative-prompt sea --true-cfg-scale 2
+same plain one
+differ plain two
+draw half "$flux" -p fox --negative-prompt sea --true-cfg-scale 2 --guidance-stop 0.5
+differ half two
+refuse 2 '--true-cfg-scale.*--negative-prompt' generate --model "$flux" -p x --true-cfg-scale 2
+refuse 2 '--true-cfg-scale: StableDiffusion3Pipeline' generate --model "$sd3" -p x --negative-prompt y --true-cfg-scale 2
+refuse 2 '--true-cfg-scale: FluxFillPipeline' generate --model "$whole/flux-fill/model" -p x --true-cfg-scale 1
+refuse 2 '--cfg-truncation: FluxPipeline' generate --model "$flux" -p x --cfg-truncation 0.5
+refuse 2 '--cfg-normalization: FluxPipeline' generate --model "$flux" -p x --cfg-normalization 1
+
 # ---- Samplers and schedules: what does not go together is refused by name.
 draw own "$pixart" -p fox # its folder names Euler's
 draw euler "$pixart" -p fox --sampler euler --schedule uniform

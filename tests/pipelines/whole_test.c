@@ -50,6 +50,9 @@ static void read_request(const char *folder, struct request *r)
     q->schedule = dit_json_text_or(json, "schedule", NULL, &error);
     q->flow_shift = dit_json_number_or(json, "flow_shift", 0, 0, 100, &error);
     q->guidance_scale = dit_json_number_or(json, "guidance_scale", -1, -1, 100, &error);
+    q->true_cfg_scale = dit_json_number_or(json, "true_cfg_scale", -1, 1, 100, &error);
+    q->cfg_normalization = dit_json_number_or(json, "cfg_normalization", -1, 0, 100, &error);
+    q->cfg_truncation = dit_json_number_or(json, "cfg_truncation", -1, 0, 1, &error);
     q->strength = dit_json_number_or(json, "strength", -1, -1, 1, &error);
     q->seed = (uint64_t)dit_json_int(json, "seed", 0, INT32_MAX, &error);
     q->count = (int)dit_json_int_or(json, "num", 1, 1, 4, &error);
