@@ -62,9 +62,7 @@ static const struct option options[] = {
     [BASE] = {"base", OPTION_PATH, .value = "DIR", .unset = "the file's own folder",
               .help = "folder with model_index.json, for what the file of --model lacks"},
     [PART] = {"part", OPTION_TEXTS, .value = "NAME=PATH",
-              .help =
-                  "take one part (transformer, vae, text_encoder, tokenizer, scheduler, ...) from elsewhere; may be "
-                  "given several times"},
+              .help = "take one part (transformer, vae, text_encoder, tokenizer, scheduler, ...) from elsewhere"},
     [PIPELINE] = {"pipeline", OPTION_TEXT, .value = "CLASS", .unset = "the model's own",
                   .help = "draw as this published class does, such as FluxKontextPipeline"},
     [PROMPT] = {"prompt", OPTION_TEXT, 'p', .value = "TEXT", .help = "what to draw"},
@@ -439,11 +437,21 @@ const struct command command_generate = {
     .details =
         "The seed gives the noise that torch.Generator(\"cpu\").manual_seed gives, so pictures compare with other\n"
         "programs'. It is printed and stored in the PNG, with prompt, model and settings under `parameters`. What is\n"
-        "not given comes from the model.\n",
+        "not given comes from the model.\n"
+        "--model may be a single file: safetensors, GGUF or by torch.save, in original names or published ones.\n"
+        "It holds the transformer, which says what model it is, and perhaps autoencoder and text encoders. What it\n"
+        "lacks comes from --part, from --base or, where the file lies in a model's folder, from that; tokenizers\n"
+        "also from GGUF files of text encoders, schedulers from what is known of the published models. What is\n"
+        "then still missing is named.\n",
     .examples =
-        (const char *const[]){"dit generate --prompt \"red apple\" -o apple.png",
-                              "one picture with the model that comes with dit",
-                              "dit generate --model runs/fashion/model --class 9 --num 4 --seed 1 -o boot.png",
-                              "four ankle boots", "dit generate -i", "type prompts; !help lists the commands", NULL},
+        (const char *const[]){
+            "dit generate --prompt \"red apple\" -o apple.png", "one picture with the model that comes with dit",
+            "dit generate --model runs/fashion/model --class 9 --num 4 --seed 1 -o boot.png", "four ankle boots",
+            "dit generate --model FLUX.1-dev/ --part transformer=flux1-dev-Q4_K_S.gguf -p \"a fox\"",
+            "a folder's model with a quantised transformer in the place of its own",
+            "dit generate --model flux1-dev-Q4_K_S.gguf --base FLUX.1-dev/ -p \"a fox\"", "the same",
+            "dit generate --model DiT-XL-2-256x256.pt --part vae=sd-vae-ft-ema/ --class 207",
+            "a golden retriever by an original file", "dit generate -i", "type prompts; !help lists the commands",
+            NULL},
     .run = run,
 };

@@ -103,16 +103,48 @@ static dit_status read_json(const char *folder, const char *name, json_t **value
     return error->status;
 }
 
-// What network an original single file holds, and the configuration that follows from its shapes.
+static bool starts_with(const char *name, const char *start)
+{
+    return !strncmp(name, start, strlen(start));
+}
+
+// One network of an original single file: its configuration follows from the shapes.
+static json_t *network_facts(dit_tensor_file *file, const dit_original *original)
+{
+    uint64_t parameters = 0, bytes = 0;
+    for (size_t i = 0; i < dit_tensor_file_count(file); i++) {
+        dit_tensor_entry e = dit_tensor_file_at(file, i);
+        if (starts_with(e.name, dit_original_prefix(original))) {
+            parameters += element_count(&e);
+            bytes += e.bytes;
+        }
+    }
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "original", dit_original_family(original), "class",
+                     dit_original_class(original), "prefix", dit_original_prefix(original), "parameters",
+                     (json_int_t)parameters, "bytes", (json_int_t)bytes, "config",
+                     json_loads(dit_original_config(original), 0, NULL));
+}
+
+// What networks an original single file holds: one under its own names, or several under different beginnings of names.
 static void add_original_facts(json_t *facts, dit_tensor_file *file)
 {
-    dit_original *original = NULL;
-    dit_error ignored = {0};
-    if (dit_original_find(&original, file, NULL, &ignored) || !original)
-        return;
-    json_object_set_new(facts, "original", json_string(dit_original_family(original)));
-    json_object_set_new(facts, "config", json_loads(dit_original_config(original), 0, NULL));
-    dit_original_free(original);
+    json_t *networks = json_array();
+    for (const char *const *prefix = dit_original_prefixes(); *prefix; prefix++) {
+        const dit_original_query query = {.prefixes = (const char *const[]){*prefix, NULL}};
+        dit_original *original = NULL;
+        dit_error ignored = {0};
+        if (!dit_original_find(&original, file, &query, &ignored) && original)
+            json_array_append_new(networks, network_facts(file, original));
+        dit_original_free(original);
+    }
+    json_t *first = json_array_get(networks, 0);
+    if (first) {
+        json_object_set(facts, "original", json_object_get(first, "original"));
+        json_object_set(facts, "config", json_object_get(first, "config"));
+    }
+    if (json_array_size(networks) > 1)
+        json_object_set(facts, "networks", networks);
+    json_decref(networks);
 }
 
 // Facts of one file of weights, or of one component's folder: its weights, and its configuration where it has one.
@@ -228,6 +260,23 @@ static void print_tensors(json_t *tensors)
     }
 }
 
+// The networks of a file that holds several.
+static void print_networks(json_t *networks)
+{
+    size_t i;
+    json_t *n;
+    json_array_foreach(networks, i, n)
+    {
+        char parameters[FORMAT_SIZE], bytes[FORMAT_SIZE];
+        const char *prefix = json_string_value(json_object_get(n, "prefix"));
+        printf("  %s (%s), %s parameters, %s%s%s\n", json_string_value(json_object_get(n, "class")),
+               json_string_value(json_object_get(n, "original")),
+               format_count(parameters, json_number_value(json_object_get(n, "parameters"))),
+               format_bytes(bytes, json_number_value(json_object_get(n, "bytes"))), *prefix ? ", under " : "", prefix);
+        print_object("config", json_object_get(n, "config"));
+    }
+}
+
 static void print_component(json_t *facts, bool with_tensors)
 {
     json_t *dtypes = json_object_get(facts, "dtypes"), *count;
@@ -249,7 +298,10 @@ static void print_component(json_t *facts, bool with_tensors)
         before = ", ";
     }
     printf("%s\n", *before == ',' ? ")" : "");
-    print_object("config", json_object_get(facts, "config"));
+    if (json_object_get(facts, "networks"))
+        print_networks(json_object_get(facts, "networks"));
+    else
+        print_object("config", json_object_get(facts, "config"));
     print_object("metadata", json_object_get(facts, "metadata"));
     if (with_tensors)
         print_tensors(json_object_get(facts, "tensors"));
@@ -351,6 +403,8 @@ static const char *const examples[] = {
     "the components of a published pipeline",
     "dit info transformer/ --json | jq .parameters",
     "one figure, for a script",
+    "dit info sd3_medium_incl_clips_t5xxlfp16.safetensors",
+    "the networks of a file that holds several: classes, sizes, configurations",
     "dit info DiT-XL-2-256/transformer --plan --inputs in.safetensors",
     "which kernels run, what was fused, and how much memory they take",
     NULL,
@@ -367,8 +421,8 @@ const struct command command_info = {
         "FILE is a safetensors file, the index of a set of shards, a GGUF file or one by torch.save (.pt, .bin, "
         ".ckpt);\n"
         "DIR a component's folder (config.json and weights) or a pipeline's (model_index.json). Files are checked\n"
-        "whole, but no tensor is read. Of an original single file the configuration is shown that follows from its\n"
-        "shapes. What a run takes beside the weights: --plan.",
+        "whole, but no tensor is read. Of an original single file the networks are shown, with the configurations\n"
+        "that follow from their shapes. What a run takes beside the weights: --plan.",
     .examples = examples,
     .run = run,
 };

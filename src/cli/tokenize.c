@@ -80,7 +80,8 @@ const struct command command_tokenize = {
         "tokenizers give them: with the tokens that the model wants around a text, not filled up, and uncut\n"
         "unless --max-length is given. Lines end at the line feed alone; broken UTF-8 is read as U+FFFD.\n"
         "DIR holds a tokenizer.json, or spiece.model, tokenizer.model, vocab.json with merges.txt, or vocab.txt\n"
-        "with what tokenizer_config.json and special_tokens_map.json say; FILE is one of these.",
+        "with what tokenizer_config.json and special_tokens_map.json say; FILE is one of these, or the GGUF file of a\n"
+        "text encoder.",
     .examples = tokenize_examples,
     .run = tokenize,
 };

@@ -137,6 +137,16 @@ static bool fits(dit_json_file *json, const dit_original *original, const dit_co
                               : json != NULL;
 }
 
+// Whether the names in the file are those of an original network, whichever it is.
+static bool is_of_another(dit_tensor_file *file)
+{
+    dit_error ignored = {0};
+    dit_original *original = NULL;
+    dit_original_find(&original, file, NULL, &ignored);
+    dit_original_free(original);
+    return original || ignored.status;
+}
+
 // The configuration of a single file: the config.json beside it where that fits, else what follows from its tensors and
 // is known. *original is NULL when the names in the file are the published ones.
 static dit_status choose_config(dit_component *c, const dit_component_options *options, dit_json_file *beside,
@@ -149,7 +159,7 @@ static dit_status choose_config(dit_component *c, const dit_component_options *o
         const char *text = dit_original_config(*original);
         return dit_json_parse(&c->json, c->folder, text, strlen(text), 0, error);
     }
-    if (!fits(*known, NULL, options))
+    if (!fits(*known, NULL, options) || is_of_another(c->file))
         return dit_fail(error, DIT_UNSUPPORTED,
                         "%s: holds no %s under names that are known here, and no config.json lies beside it", c->folder,
                         options->classes ? options->classes[0] : "network");

@@ -205,6 +205,11 @@ dit_status dit_original_find(dit_original **out, dit_tensor_file *file, const di
     return DIT_OK;
 }
 
+const char *const *dit_original_prefixes(void)
+{
+    return prefixes;
+}
+
 void dit_original_free(dit_original *o)
 {
     if (!o)

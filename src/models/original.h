@@ -25,6 +25,8 @@ typedef struct dit_original_query {
 dit_status dit_original_find(dit_original **original, dit_tensor_file *file, const dit_original_query *query,
                              dit_error *error);
 void dit_original_free(dit_original *original); // may be NULL
+// The beginnings of names that files are known to have; ends with NULL.
+const char *const *dit_original_prefixes(void);
 
 const char *dit_original_class(const dit_original *original);  // "FluxTransformer2DModel"
 const char *dit_original_family(const dit_original *original); // "flux"

@@ -1,0 +1,202 @@
+// tests/pipelines/open_test.c: models from files and parts that lack something, hold too much or are no models: each is
+// refused in one line that names what and where. That whole ones draw is whole_test.c's business.
+#include "../io/support.h"
+#include "pipelines/pipeline.h"
+#include <sys/stat.h>
+
+#define WHOLE DIT_SOURCE_DIR "/tests/fixtures/whole/"
+static const char FILE_OF_FLUX[] = WHOLE "file-flux/flux.safetensors";
+static const char BASE[] = WHOLE "file-flux/base";
+
+// Opens with at most two parts given; a model that opens is closed again.
+static dit_error open_with(const char *path, const char *base, const char *pipeline, const dit_model_source *sources,
+                           int count)
+{
+    dit_error error = {0};
+    dit_model *model;
+    const dit_model_options options = {sources, count, base, pipeline};
+    dit_model_open_with(path, &options, &model, &error);
+    assert_true(error.status ? !model : model != NULL);
+    assert_null(strchr(error.message, '\n'));
+    dit_model_close(model);
+    return error;
+}
+
+static void what_is_missing_or_misnamed_is_said(void **state)
+{
+    (void)state;
+    static const char vae[] = WHOLE "flux-dev/model/vae", dit[] = WHOLE "file-dit/dit.pt",
+                      flux[] = WHOLE "flux-dev/model", clip[] = WHOLE "flux-dev/model/text_encoder";
+    const struct {
+        const char *path, *base, *pipeline;
+        dit_model_source sources[2];
+        int count;
+        dit_status status;
+        const char *word;
+    } cases[] = {
+        {dit, NULL, NULL, {{0}}, 0, DIT_NO_FILE, "holds no vae; give one as --part vae=PATH"},
+        {dit, NULL, NULL, {{"vae", vae}}, 1, DIT_OK, ""},
+        {dit, NULL, NULL, {{"vae", flux}}, 1, DIT_OK, ""}, // another model's folder
+        {FILE_OF_FLUX, BASE, NULL, {{0}}, 0, DIT_OK, ""},
+        {FILE_OF_FLUX, BASE, "FluxKontextPipeline", {{0}}, 0, DIT_OK, ""},
+        {FILE_OF_FLUX, BASE, "NoPipeline", {{0}}, 0, DIT_BAD_ARGUMENT, "--pipeline: NoPipeline"},
+        {FILE_OF_FLUX, BASE, "SanaPipeline", {{0}}, 0, DIT_UNSUPPORTED, "holds no SanaTransformer2DModel"},
+        {FILE_OF_FLUX, vae, NULL, {{0}}, 0, DIT_NO_FILE, "model_index.json"},
+        {BASE, BASE, NULL, {{0}}, 0, DIT_BAD_ARGUMENT, "--base"},
+        {FILE_OF_FLUX, BASE, NULL, {{"unet", vae}}, 1, DIT_BAD_ARGUMENT, "a FluxPipeline has no unet"},
+        {FILE_OF_FLUX, BASE, NULL, {{"vae", vae}, {"vae", vae}}, 2, DIT_BAD_ARGUMENT, "vae is given twice"},
+        {FILE_OF_FLUX, BASE, NULL, {{"vae", "nowhere"}}, 1, DIT_NO_FILE, "nowhere"},
+        {FILE_OF_FLUX, BASE, NULL, {{"vae", ""}}, 1, DIT_BAD_ARGUMENT, "vae= leaves out what the model needs"},
+        {FILE_OF_FLUX,
+         BASE,
+         NULL,
+         {{"vae", clip}},
+         1,
+         DIT_BAD_FILE,
+         "takes a AutoencoderKL here, this is a CLIPTextModel"},
+        {FILE_OF_FLUX, BASE, NULL, {{"scheduler", vae}}, 1, DIT_NO_FILE, "scheduler_config.json"},
+        {flux, NULL, NULL, {{"transformer", dit}}, 1, DIT_UNSUPPORTED, "holds no FluxTransformer2DModel"},
+        {flux, NULL, NULL, {{"transformer", FILE_OF_FLUX}}, 1, DIT_OK, ""},
+        {WHOLE "flux-dev/model/vae/diffusion_pytorch_model.safetensors",
+         NULL,
+         NULL,
+         {{0}},
+         0,
+         DIT_UNSUPPORTED,
+         "holds no transformer"},
+        {WHOLE "file-dit/request.json", NULL, NULL, {{0}}, 0, DIT_BAD_FILE, "request.json"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_error error = open_with(cases[i].path, cases[i].base, cases[i].pipeline, cases[i].sources, cases[i].count);
+        if (cases[i].status == DIT_OK)
+            assert_fine(error);
+        else
+            assert_refused(&error, cases[i].status, cases[i].word);
+    }
+}
+
+// flux.safetensors with a beginning put before every name, and one tensor left out. `wide`: as if a head had 32
+// features, of which the axes of the positions follow.
+static void write_changed(const char *path, const char *prefix, const char *without, bool wide)
+{
+    static float ones[32];
+    dit_error error = {0};
+    dit_safetensors *file;
+    dit_safetensors_item items[100];
+    char names[100][200];
+    size_t count = 0;
+    dit_safetensors_open(&file, FILE_OF_FLUX, &error);
+    assert_fine(error);
+    for (size_t i = 0; i < dit_safetensors_count(file); i++) {
+        const char *name = dit_safetensors_at(file, i)->name;
+        dit_array a;
+        dit_safetensors_array(file, i, &a, &error);
+        if (wide && strstr(name, "_norm.scale"))
+            a = (dit_array){DIT_F32, DIT_SHAPE(32), ones};
+        snprintf(names[count], sizeof names[0], "%s%s", prefix, name);
+        if (!without || strcmp(name, without))
+            items[count] = (dit_safetensors_item){names[count], a.dtype, a.shape, a.data}, count++;
+    }
+    dit_safetensors_write(path, items, count, NULL, 0, NULL, NULL, &error);
+    assert_fine(error);
+    dit_safetensors_close(file);
+}
+
+static void all_that_a_file_lacks_is_named_at_once(void **state)
+{
+    (void)state;
+    scratch s;
+    scratch_make(&s);
+    const char *path = scratch_path(&s, "x.safetensors");
+    write_changed(path, "", NULL, true);
+    const dit_model_source given[] = {{"vae", WHOLE "flux-dev/model/vae"},
+                                      {"text_encoder", WHOLE "flux-dev/model/text_encoder"}};
+    dit_error error = open_with(path, NULL, NULL, NULL, 0);
+    assert_refused(&error, DIT_NO_FILE,
+                   "holds no text_encoder, tokenizer, text_encoder_2, tokenizer_2, vae; give each");
+    error = open_with(path, NULL, NULL, given, 2);
+    assert_refused(&error, DIT_NO_FILE,
+                   "holds no tokenizer, text_encoder_2, tokenizer_2; give each as --part tokenizer=PATH");
+    error = open_with(FILE_OF_FLUX, NULL, NULL, NULL, 0); // heads of 16 features have no axes by the table
+    assert_refused(&error, DIT_BAD_FILE, "axes_dims_rope");
+    scratch_remove(&s);
+}
+
+// Opens the file with the base and asks for a picture.
+static dit_error draw(const char *path)
+{
+    dit_error error = {0};
+    dit_model *model;
+    dit_image image = {0};
+    dit_request request = dit_request_default();
+    request.prompt = "x";
+    request.steps = 1;
+    request.width = request.height = 16;
+    const dit_model_options options = {.base = BASE};
+    if (!dit_model_open_with(path, &options, &model, &error))
+        dit_generate(model, &request, NULL, &image, &error);
+    dit_image_free(&image);
+    dit_model_close(model);
+    return error;
+}
+
+static void a_file_with_a_missing_tensor_is_refused(void **state)
+{
+    (void)state;
+    scratch s;
+    scratch_make(&s);
+    const char *path = scratch_path(&s, "x.safetensors");
+    write_changed(path, "model.diffusion_model.", NULL, false);
+    dit_error error = draw(path);
+    assert_fine(error);
+    write_changed(path, "model.diffusion_model.", "double_blocks.0.img_mlp.2.weight", false);
+    error = draw(path);
+    assert_refused(&error, DIT_BAD_FILE, "transformer_blocks.0.ff.net.2.weight: the file lacks this tensor");
+    write_changed(path, "no.such.beginning.", NULL, false); // taken for published names, with the base's configuration
+    error = draw(path);
+    assert_refused(&error, DIT_BAD_FILE, "the file lacks this tensor");
+    scratch_remove(&s);
+}
+
+static void published_models_have_schedulers(void **state)
+{
+    (void)state;
+    json_t *schnell = json_pack("{s:b}", "guidance_embeds", 0), *dev = json_pack("{s:b}", "guidance_embeds", 1);
+    assert_non_null(strstr(dit_published_find("FluxPipeline", schnell).scheduler, "\"shift\": 1.0"));
+    assert_non_null(strstr(dit_published_find("FluxPipeline", dev).scheduler, "\"use_dynamic_shifting\": true"));
+    assert_null(dit_published_find("HiDreamImagePipeline", dev).scheduler);
+    static const char *const pipelines[] = {
+        "FluxPipeline",      "FluxKontextPipeline", "FluxFillPipeline",    "StableDiffusion3Pipeline",
+        "DiTPipeline",       "PixArtAlphaPipeline", "PixArtSigmaPipeline", "AuraFlowPipeline",
+        "LuminaPipeline",    "Lumina2Pipeline",     "ZImagePipeline",      "SanaPipeline",
+        "SanaSprintPipeline"};
+    for (size_t i = 0; i < sizeof pipelines / sizeof *pipelines; i++) { // every one is read whole
+        dit_error error = {0};
+        dit_json_file *json = NULL;
+        dit_sampler *sampler = NULL;
+        dit_published p = dit_published_find(pipelines[i], dev);
+        dit_json_parse(&json, pipelines[i], p.scheduler, strlen(p.scheduler), 0, &error);
+        assert_fine(error);
+        dit_sampler_new(&sampler, NULL, dit_json_root(json), &error);
+        assert_fine(error);
+        dit_sampler_free(sampler);
+        dit_json_close(json);
+        dit_json_parse(&json, pipelines[i], p.autoencoder, strlen(p.autoencoder), 0, &error);
+        assert_fine(error);
+        assert_true(dit_json_has(dit_json_root(json), "scaling_factor"));
+        dit_json_close(json);
+    }
+    json_decref(schnell);
+    json_decref(dev);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_missing_or_misnamed_is_said),
+        cmocka_unit_test(all_that_a_file_lacks_is_named_at_once),
+        cmocka_unit_test(a_file_with_a_missing_tensor_is_refused),
+        cmocka_unit_test(published_models_have_schedulers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
