@@ -156,6 +156,16 @@ dit_tensor dit_filled(dit_graph *g, dit_shape shape, float value)
     return dit_expand(g, dit_scalar(g, value), shape);
 }
 
+// Whether `stored` is `shape` without some of the leading axes of one, which GGUF files leave out.
+static bool is_short_of(const dit_shape *stored, const dit_shape *shape)
+{
+    int missing = shape->rank - stored->rank;
+    for (int i = 0; i < missing; i++)
+        if (shape->dim[i] != 1)
+            return false;
+    return missing > 0 && !memcmp(stored->dim, shape->dim + missing, (size_t)stored->rank * sizeof *stored->dim);
+}
+
 // Looks the parameter up in the open weights: its storage format, and whether it fits.
 static bool bind_parameter(dit_graph *g, const char *full, dit_shape shape, dit_dtype *dtype)
 {
@@ -165,6 +175,8 @@ static bool bind_parameter(dit_graph *g, const char *full, dit_shape shape, dit_
         dit_fail(&g->error, DIT_BAD_FILE, "%s: the file lacks this tensor %s", full, dit_shape_text(&shape, needed));
         return false;
     }
+    if (dit_weights_are_short(g->weights) && is_short_of(&weight->array.shape, &shape))
+        weight->array.shape = shape;
     if (!dit_shape_equal(&weight->array.shape, &shape)) {
         dit_fail(&g->error, DIT_BAD_FILE, "%s: the file has %s, the model needs %s", full,
                  dit_shape_text(&weight->array.shape, found), dit_shape_text(&shape, needed));

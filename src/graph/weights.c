@@ -14,6 +14,7 @@ struct dit_weights {
     size_t capacity;
     int count;
     dit_weights_pager pager;
+    bool are_short;
 };
 
 dit_initial dit_initial_xavier(int64_t fan_in, int64_t fan_out)
@@ -93,6 +94,16 @@ int dit_weights_count(const dit_weights *weights)
 dit_weight *dit_weights_at(const dit_weights *weights, int i)
 {
     return weights->entries[i];
+}
+
+void dit_weights_set_short(dit_weights *weights, bool are_short)
+{
+    weights->are_short = are_short;
+}
+
+bool dit_weights_are_short(const dit_weights *weights)
+{
+    return weights->are_short;
 }
 
 void dit_weights_set_pager(dit_weights *weights, const dit_weights_pager *pager)

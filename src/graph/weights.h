@@ -43,6 +43,10 @@ dit_weight *dit_weights_find(const dit_weights *weights, const char *name); // N
 int dit_weights_count(const dit_weights *weights);
 dit_weight *dit_weights_at(const dit_weights *weights, int i); // in the order of adding
 
+// Whether stored tensors may lack leading axes of one (ggml's shapes have none); they do not unless this is called.
+void dit_weights_set_short(dit_weights *weights, bool are_short);
+bool dit_weights_are_short(const dit_weights *weights);
+
 // How the owner of borrowed tensors, an open file, lets their memory come and go. Several threads may call these.
 typedef struct dit_weights_pager {
     void *context;

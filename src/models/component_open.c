@@ -262,12 +262,22 @@ static dit_status open_weights(dit_component *c, const dit_original *original, d
     if ((original ? dit_original_weights(original, c->weights, error) : add_published(c, error)) ||
         round_weights(c, dtype, error))
         return error->status;
+    dit_weights_set_short(c->weights, dit_tensor_file_kind(c->file) == DIT_FILE_GGUF);
     dit_weights_set_pager(c->weights, &(dit_weights_pager){c->file, is_mapped, release_pages, prefetch_pages});
     return DIT_OK;
 }
 
-// An autoencoder's methods have weights of their own: describes both, so that all are known to be used and to fit.
-static dit_status declare_autoencoder(dit_component *c, dit_error *error)
+static bool has_tensors_of(const dit_weights *weights, const char *start)
+{
+    for (int i = 0; i < dit_weights_count(weights); i++)
+        if (!strncmp(dit_weights_at(weights, i)->name, start, strlen(start)))
+            return true;
+    return false;
+}
+
+// An autoencoder's methods have weights of their own: describes both, so that all are known to be used and to fit. Some
+// single files hold one half alone.
+static dit_status declare_autoencoder(dit_component *c, bool may_be_half, dit_error *error)
 {
     dit_autoencoder_facts facts;
     dit_graph *g = dit_graph_new(c->weights);
@@ -278,6 +288,8 @@ static dit_status declare_autoencoder(dit_component *c, dit_error *error)
         int64_t side = method == DIT_ENCODE ? facts.ratio : 1,
                 channels = method == DIT_ENCODE ? facts.in_channels : facts.latent_channels;
         dit_named_tensors in = {0}, out = {0};
+        if (may_be_half && !has_tensors_of(c->weights, method == DIT_ENCODE ? "encoder." : "decoder."))
+            continue;
         dit_named_add(
             &in, "x",
             dit_input(g, method == DIT_ENCODE ? "pixels" : "latents", DIT_F32, DIT_SHAPE(1, channels, side, side)));
@@ -311,7 +323,7 @@ dit_status dit_component_open_with(dit_component *c, const char *path, const dit
     options = options ? options : &defaults;
     if (!open_file(c, path, options, &original, error) && !open_weights(c, original, options->dtype, error) &&
         c->class->autoencoder)
-        declare_autoencoder(c, error);
+        declare_autoencoder(c, original, error);
     dit_original_free(original);
     return error->status;
 }

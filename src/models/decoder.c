@@ -40,6 +40,8 @@ static float frequency(const dit_decoder_rope *rope, int i, int head_width)
         return plain;
     if (rope->kind == DIT_ROPE_LINEAR)
         return plain / factor;
+    if (rope->kind == DIT_ROPE_FACTORS)
+        return plain / rope->factors[i];
     float length = (float)(2 * M_PI) / plain; // of a whole turn, in tokens
     if (length < (float)(rope->original_length / rope->high))
         return plain;

@@ -5,15 +5,19 @@
 
 #include "models/text_encoder.h"
 
+enum { DIT_DECODER_MOST_HEAD_WIDTH = 4096 };
+
 // How fast rotary positions turn. Su et al. 2021 (arXiv 2104.09864), and what stretches them to longer texts.
 typedef struct dit_decoder_rope {
     enum {
         DIT_ROPE_PLAIN,
-        DIT_ROPE_LINEAR, // every frequency divided by `factor`: Chen et al. 2023 (arXiv 2306.15595)
-        DIT_ROPE_LLAMA3, // low frequencies divided, high ones kept, a ramp between: Llama 3.1 (arXiv 2407.21783)
+        DIT_ROPE_LINEAR,  // every frequency divided by `factor`: Chen et al. 2023 (arXiv 2306.15595)
+        DIT_ROPE_LLAMA3,  // low frequencies divided, high ones kept, a ramp between: Llama 3.1 (arXiv 2407.21783)
+        DIT_ROPE_FACTORS, // each frequency divided by a number of its own: the same as GGUF files have it
     } kind;
     float theta;
     double factor, low, high, original_length; // low, high: in turns over the original length
+    float factors[DIT_DECODER_MOST_HEAD_WIDTH / 2];
 } dit_decoder_rope;
 
 typedef struct dit_decoder_config {

@@ -14,28 +14,50 @@ static void read_llama3(dit_decoder_rope *rope, dit_json json, int longest, dit_
                       rope->low);
 }
 
+// `factors`: what the frequency of each pair of a head's features is divided by. No published config.json has this
+// kind; it stands for the tensor `rope_freqs` of GGUF files.
+static void read_factors(dit_decoder_rope *rope, dit_json json, int head_width, dit_error *error)
+{
+    dit_json list = dit_json_list(json, "factors", error);
+    size_t count = (size_t)head_width / 2;
+    if (!error->status && dit_json_count(list) != count)
+        dit_json_fail(json, "factors", error, "has %zu numbers for heads of %d features", dit_json_count(list),
+                      head_width);
+    for (size_t i = 0; i < count && !error->status; i++) {
+        double factor = json_number_value(json_array_get(list.value, i));
+        if (!(factor >= 1e-6 && factor <= 1e6))
+            dit_json_fail(json, "factors", error, "has %g at place %zu; it divides a frequency", factor, i);
+        rope->factors[i] = (float)factor;
+    }
+}
+
 // One object holds everything (transformers 5), or `rope_theta` stands beside the object `rope_scaling` (4), whose
 // kind was once called `type`.
-static void read_rope(dit_decoder_rope *rope, dit_json config, int longest, dit_error *error)
+static void read_rope(dit_decoder_rope *rope, dit_json config, int longest, int head_width, dit_error *error)
 {
-    static const char *const kinds[] = {"default", "linear", "llama3", "mrope", NULL};
+    static const char *const kinds[] = {"default", "linear", "llama3", "mrope", "factors", NULL};
     static const char *const sections[] = {"mrope_section", NULL}; // which axis turns what: all axes are one for text
     const char *name = dit_json_has(config, "rope_scaling") ? "rope_scaling" : "rope_parameters";
     dit_json json = dit_json_object_or_empty(config, name, error);
     dit_json_ignore(config, (const char *const[]){"rope_scaling", "rope_parameters", NULL}, error);
     int kind = dit_json_choice_or(json, "type", kinds, 0, error);
     kind = dit_json_choice_or(json, "rope_type", kinds, kind, error);
-    rope->kind = kind == 1 ? DIT_ROPE_LINEAR : kind == 2 ? DIT_ROPE_LLAMA3 : DIT_ROPE_PLAIN;
+    rope->kind = kind == 1   ? DIT_ROPE_LINEAR
+                 : kind == 2 ? DIT_ROPE_LLAMA3
+                 : kind == 4 ? DIT_ROPE_FACTORS
+                             : DIT_ROPE_PLAIN;
     double theta = dit_json_number_or(config, "rope_theta", (double)rope->theta, 1, 1e12, error);
     rope->theta = (float)dit_json_number_or(json, "rope_theta", theta, 1, 1e12, error);
     if (dit_json_number_or(config, "partial_rotary_factor", 1, 0, 1, error) < 1)
         dit_json_fail(config, "partial_rotary_factor", error, "is not 1; whole heads turn here");
     if (dit_json_number_or(json, "partial_rotary_factor", 1, 0, 1, error) < 1)
         dit_json_fail(json, "partial_rotary_factor", error, "is not 1; whole heads turn here");
-    if (rope->kind != DIT_ROPE_PLAIN)
+    if (rope->kind == DIT_ROPE_LINEAR || rope->kind == DIT_ROPE_LLAMA3)
         rope->factor = dit_json_number(json, "factor", 1e-3, 1e6, error);
     if (rope->kind == DIT_ROPE_LLAMA3)
         read_llama3(rope, json, longest, error);
+    if (rope->kind == DIT_ROPE_FACTORS && !error->status)
+        read_factors(rope, json, head_width, error);
     dit_json_ignore(json, sections, error);
     dit_json_refuse_unread(json, error);
 }
@@ -47,7 +69,8 @@ static void read_heads(dit_decoder_config *c, dit_json json, dit_error *error)
     c->kv_heads = (int)dit_json_int_or(json, "num_key_value_heads", c->kv_heads && !null ? c->kv_heads : c->heads, 1,
                                        1024, error);
     bool stated = c->head_width || dit_json_has(json, "head_dim");
-    c->head_width = (int)dit_json_int_or(json, "head_dim", c->head_width ? c->head_width : 2, 1, 4096, error);
+    c->head_width = (int)dit_json_int_or(json, "head_dim", c->head_width ? c->head_width : 2, 1,
+                                         DIT_DECODER_MOST_HEAD_WIDTH, error);
     if (error->status)
         return;
     if (c->heads % c->kv_heads)
@@ -74,7 +97,7 @@ void dit_decoder_read(dit_decoder_config *c, dit_json json, const char *activati
     c->norm_eps = (float)dit_json_number_or(json, "rms_norm_eps", (double)c->norm_eps, 0, 1, error);
     int longest = (int)dit_json_int_or(json, "max_position_embeddings", 1 << 11, 1, 1 << 30, error);
     read_heads(c, json, error);
-    read_rope(&c->rope, json, longest, error);
+    read_rope(&c->rope, json, longest, c->head_width, error);
     // The reference looks for texts side by side where it keeps no cache.
     c->packed_positions = !dit_json_bool_or(json, "use_cache", true, error);
 }

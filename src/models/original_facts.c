@@ -1,6 +1,7 @@
 // models/original_facts.c: expressions over the shapes of a file's tensors.
 #include "models/original_rows.h"
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,25 @@ int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
     return most + 1;
 }
 
+const char *dit_facts_metadata(const dit_facts *facts, const char *key, size_t length)
+{
+    static const char stem[] = "arch.";
+    char full[300];
+    int n;
+    if (facts->looked)
+        *facts->looked = true;
+    if (!facts->file)
+        return NULL;
+    if (length < sizeof stem || strncmp(key, stem, sizeof stem - 1)) {
+        n = snprintf(full, sizeof full, "%.*s", (int)length, key);
+    } else {
+        const char *architecture = dit_tensor_file_metadata(facts->file, "general.architecture");
+        n = snprintf(full, sizeof full, "%.100s.%.*s", architecture ? architecture : "",
+                     (int)(length - sizeof stem + 1), key + sizeof stem - 1);
+    }
+    return n < 0 || (size_t)n >= sizeof full ? NULL : dit_tensor_file_metadata(facts->file, full);
+}
+
 struct parser {
     const dit_facts *facts;
     const char *at;
@@ -51,55 +71,124 @@ static int64_t fail(struct parser *p, const char *what, const char *name, size_t
     return 0;
 }
 
-static bool accept(struct parser *p, char wanted)
+static void skip_spaces(struct parser *p)
 {
     while (*p->at == ' ')
         p->at++;
+}
+
+static bool accept(struct parser *p, char wanted)
+{
+    skip_spaces(p);
     if (*p->at != wanted)
         return false;
     p->at++;
     return true;
 }
 
-// A tensor's name: up to the bracket that closes the call or opens the axis.
-static size_t name_length(const char *at)
+// A name up to the bracket that closes the call or opens the axis, with {EXPR} written out. Empty after an error.
+struct name {
+    char text[300];
+    size_t length;
+};
+
+static struct name read_name(struct parser *p)
 {
-    return strcspn(at, "()[], ?:+-*/%{}");
+    struct name name = {.length = 0};
+    for (;;) {
+        size_t plain = strcspn(p->at, "()[], ?:+-*/%{}");
+        int64_t number = 0;
+        bool counted = p->at[plain] == '{';
+        const char *start = p->at;
+        p->at += plain + counted;
+        if (counted)
+            number = conditional(p);
+        int n = snprintf(name.text + name.length, sizeof name.text - name.length, counted ? "%.*s%lld" : "%.*s",
+                         (int)plain, start, (long long)number);
+        name.length += n < 0 ? sizeof name.text : (size_t)n;
+        if ((counted && !accept(p, '}')) || name.length >= sizeof name.text) {
+            fail(p, "an unfit name begins with", start, plain);
+            return (struct name){.length = 0};
+        }
+        if (!counted)
+            return name;
+    }
 }
 
-static int64_t call(struct parser *p, const char *function, size_t length)
+// An integer, or a bool, of the metadata.
+static int64_t metadata(struct parser *p, const char *key, size_t length)
 {
-    size_t n = name_length(p->at);
-    const char *name = p->at;
+    const char *text = dit_facts_metadata(p->facts, key, length);
+    char *end = NULL;
+    if (!text)
+        return fail(p, "the metadata lacks", key, length);
+    if (!strcmp(text, "true") || !strcmp(text, "false"))
+        return *text == 't';
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    return errno || end == text || *end ? fail(p, "the metadata has no integer as", key, length) : value;
+}
+
+// What function(name) is; n: the name's length.
+static int64_t function_of(struct parser *p, const char *function, const char *name, size_t n)
+{
+    static const char *const functions[] = {"has", "count", "rank", "file", "meta", "given"};
+    enum { HAS, COUNT, RANK, IN_FILE, META, GIVEN, FUNCTIONS };
+    int which = 0;
+    while (which < FUNCTIONS && strcmp(functions[which], function))
+        which++;
     ptrdiff_t found = dit_facts_find(p->facts, name, n);
-    int64_t value = 0;
-    if (length == 4 && !strncmp(function, "sqrt", 4)) {
+    switch (which) {
+    case HAS:
+        return found >= 0;
+    case COUNT:
+        return dit_facts_count(p->facts, name, n);
+    case RANK:
+        return found < 0 ? fail(p, "there is no tensor", name, n)
+                         : dit_tensor_file_at(p->facts->file, (size_t)found).rank;
+    case IN_FILE:
+        return p->facts->file && dit_tensor_file_find(p->facts->file, name) >= 0;
+    case META:
+        return metadata(p, name, n);
+    case GIVEN:
+        return dit_facts_metadata(p->facts, name, n) != NULL;
+    default:
+        return fail(p, "there is no function", function, strlen(function));
+    }
+}
+
+static int64_t call(struct parser *p, const struct name *function)
+{
+    int64_t value;
+    if (!strcmp(function->text, "sqrt")) {
         int64_t square = conditional(p);
         value = square > 0 ? (int64_t)sqrt((double)square) : 0;
     } else {
-        p->at += n;
-        if (length == 3 && !strncmp(function, "has", 3))
-            value = found >= 0;
-        else if (length == 5 && !strncmp(function, "count", 5))
-            value = dit_facts_count(p->facts, name, n);
-        else if (found < 0)
-            return fail(p, "there is no tensor", name, n);
-        else
-            value = dit_tensor_file_at(p->facts->file, (size_t)found).rank;
+        struct name name = read_name(p);
+        value = function_of(p, function->text, name.text, name.length);
     }
-    return accept(p, ')') ? value : fail(p, "a bracket is open after", name, n);
+    return accept(p, ')') ? value : fail(p, "a bracket is open after", function->text, function->length);
 }
 
-static int64_t extent(struct parser *p, const char *name, size_t length)
+static int64_t extent(struct parser *p, const struct name *name)
 {
     int64_t axis = conditional(p);
-    ptrdiff_t found = dit_facts_find(p->facts, name, length);
+    ptrdiff_t found = dit_facts_find(p->facts, name->text, name->length);
     if (!accept(p, ']') || found < 0)
-        return fail(p, "there is no tensor", name, length);
+        return fail(p, "there is no tensor", name->text, name->length);
     dit_tensor_entry e = dit_tensor_file_at(p->facts->file, (size_t)found);
     if (e.rank > DIT_MAX_RANK || axis < 0 || axis >= e.rank || e.dim[axis] < 1 || e.dim[axis] > 1 << 30)
-        return fail(p, "an unfit shape has", name, length);
+        return fail(p, "an unfit shape has", name->text, name->length);
     return e.dim[axis];
+}
+
+// A number that a row has named.
+static int64_t named(struct parser *p, const struct name *name)
+{
+    int i = p->facts->count - 1;
+    while (i >= 0 && strcmp(p->facts->number[i].name, name->text))
+        i--;
+    return i >= 0 ? p->facts->number[i].value : fail(p, "nothing is named", name->text, name->length);
 }
 
 static int64_t primary(struct parser *p)
@@ -107,31 +196,18 @@ static int64_t primary(struct parser *p)
     if (p->error->status || ++p->depth > 64)
         return fail(p, "too deep", "", 0);
     int64_t value = 0;
+    skip_spaces(p);
+    size_t digits = strspn(p->at, "0123456789");
     if (accept(p, '(')) {
         value = conditional(p);
         if (!accept(p, ')'))
             fail(p, "a bracket is open", "", 0);
-    } else if (isdigit((unsigned char)*p->at)) {
-        char *end;
-        value = strtoll(p->at, &end, 10);
-        p->at = end;
-        if (*p->at == '.') // a name that begins with a digit is none of these tables'
-            fail(p, "a number with a point", "", 0);
+    } else if (digits && p->at[digits] != '.') { // else a name that begins with a digit
+        value = strtoll(p->at, NULL, 10);
+        p->at += digits;
     } else {
-        const char *name = p->at;
-        size_t length = name_length(name);
-        p->at += length;
-        if (accept(p, '('))
-            value = call(p, name, length);
-        else if (accept(p, '['))
-            value = extent(p, name, length);
-        else {
-            int i = p->facts->count - 1;
-            while (i >= 0 &&
-                   (strlen(p->facts->number[i].name) != length || strncmp(p->facts->number[i].name, name, length)))
-                i--;
-            value = i >= 0 ? p->facts->number[i].value : fail(p, "nothing is named", name, length);
-        }
+        const struct name name = read_name(p);
+        value = accept(p, '(') ? call(p, &name) : accept(p, '[') ? extent(p, &name) : named(p, &name);
     }
     p->depth--;
     return value;

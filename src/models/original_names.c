@@ -1,6 +1,7 @@
 // models/original_names.c: patterns of tensor names.
 #include "models/original_rows.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t index, char *to, size_t size,
@@ -59,7 +60,10 @@ bool dit_names_match(const char *pattern, const char *name, bool underscored, di
 bool dit_names_fill(const char *target, const dit_captures *captured, char *name, size_t size)
 {
     size_t n = 0;
-    int star = 0;
+    int stars = 0;
+    for (const char *c = target; *c; c++)
+        stars += *c == '*' && c[1] != '*';
+    int star = stars < captured->count ? captured->count - stars : 0;
     for (; *target; target++) {
         bool is_star = *target == '*' && star < captured->count;
         const char *text = is_star ? captured->item[star].text : target;
@@ -73,4 +77,17 @@ bool dit_names_fill(const char *target, const dit_captures *captured, char *name
     }
     name[n] = 0;
     return true;
+}
+
+void dit_names_add_numbers(const dit_captures *captured, dit_facts *facts)
+{
+    static const char *const names[DIT_MOST_STARS] = {"$1", "$2", "$3", "$4"};
+    for (int i = 0; i < captured->count && facts->count < DIT_MOST_NUMBERS; i++) {
+        const char *text = captured->item[i].text;
+        size_t length = captured->item[i].length, digits = strspn(text, "0123456789");
+        if (digits != length || length > 6)
+            continue;
+        facts->number[facts->count].name = names[i];
+        facts->number[facts->count++].value = strtol(text, NULL, 10);
+    }
 }
