@@ -36,6 +36,23 @@ refuse 2 '--prompt' generate -p 'x <lora:none:strong>' --lora-dir adapters -o a.
 accept generate -p 'x <lora:none>' --seed 1 -o a.png # without --lora-dir these are words like others
 rm -r adapters a.png
 
+# ---- Single files and parts
+flux=$source_root/tests/fixtures/whole/file-flux
+accept convert "$flux/flux.safetensors" --dtype q8_0 -o q.gguf
+for model in "$flux/flux.safetensors" q.gguf; do
+    accept generate --model "$model" --base "$flux/base" -p x --steps 1 --width 32 --height 32 -s 1 -o a.png \
+        --latents "$(basename "$model").latents"
+done
+accept generate --model "$flux/base" --part transformer=q.gguf -p x --steps 1 --width 32 --height 32 -s 1 -o b.png --latents b.latents
+cmp q.gguf.latents b.latents || fail "a quantised file draws otherwise as a part"
+cmp -s q.gguf.latents flux.safetensors.latents && fail "the quantised transformer was not used"
+refuse 2 '--part: vae is no NAME=PATH' generate --model "$flux/base" --part vae -p x -o c.png
+refuse 2 '--part: =x is no NAME=PATH' generate --model "$flux/base" --part =x -p x -o c.png
+refuse 1 '--part: nowhere' generate --model "$flux/base" --part vae=nowhere -p x -o c.png
+refuse 1 'holds no vae' generate --model "$source_root/tests/fixtures/whole/file-dit/dit.pt" --class 1 -o c.png
+refuse 2 '--pipeline: Flux' generate --model "$flux/flux.safetensors" --base "$flux/base" --pipeline Flux -p x -o c.png
+rm -f ./*.png ./*.latents q.gguf
+
 # ---- Bad usage
 refuse 2 '--prompt' generate
 refuse 2 '--prompt: say what to draw|--prompt.*value' generate --prompt
