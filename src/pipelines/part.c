@@ -45,12 +45,12 @@ static void add_missing(char *missing, size_t size, const char *name)
 // Adds what the part at hand lacks where there is no folder to take it from: itself, and its tokenizer.
 static void list_missing(const dit_model *m, const dit_part *part, char *missing, size_t size)
 {
-    char tokenizer[32], path[4096];
+    char tokenizer[32];
     bool lacks = !part->source.path && !part->kind->optional;
     if (lacks)
         add_missing(missing, size, part->kind->name);
     if ((lacks || part->source.path) && tokenizer_of(part->kind->name, tokenizer) &&
-        !dit_sources_tokenizer(m->sources, tokenizer, &part->source, path))
+        !dit_sources_has_tokenizer(m->sources, tokenizer, &part->source))
         add_missing(missing, size, tokenizer);
 }
 
@@ -182,14 +182,17 @@ void dit_model_keep_parts(dit_model *m, bool keep)
 // Opens a tokenizer, which is its text encoder's where it has a file of its own nowhere.
 static dit_status open_tokenizer(const dit_model *m, const char *name, dit_tokenizer **tokenizer, dit_error *error)
 {
-    char path[4096], of[32];
+    char of[32];
     const dit_source *encoder = NULL;
+    const char *class = NULL;
     for (int i = 0; i < m->part_count; i++)
-        if (tokenizer_of(m->parts[i].kind->name, of) && !strcmp(of, name))
+        if (tokenizer_of(m->parts[i].kind->name, of) && !strcmp(of, name)) {
             encoder = &m->parts[i].source;
-    if (!dit_sources_tokenizer(m->sources, name, encoder, path))
-        return dit_fail(error, DIT_NO_FILE, "%s: holds no %s; give one as --part %s=PATH", m->folder, name, name);
-    return dit_tokenizer_open(tokenizer, path, error);
+            class = m->parts[i].kind->classes[0];
+        }
+    if (dit_sources_tokenizer(m->sources, name, encoder, class, tokenizer, error) || *tokenizer)
+        return error->status;
+    return dit_fail(error, DIT_NO_FILE, "%s: holds no %s; give one as --part %s=PATH", m->folder, name, name);
 }
 
 dit_tokenizer *dit_model_tokenizer(dit_model *m, const char *name, dit_error *error)

@@ -1,7 +1,6 @@
 // pipelines/source.c: where the parts of a model lie.
 #include "pipelines/source.h"
 #include "models/original.h"
-#include "text/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,17 +256,75 @@ void dit_source_free(dit_source *source)
 
 // ---- The rest
 
-bool dit_sources_tokenizer(const dit_sources *s, const char *name, const dit_source *encoder, char path[4096])
+// Where a tokenizer lies by itself.
+static bool find_tokenizer(const dit_sources *s, const char *name, char path[4096])
 {
     const struct given *given = find_given(s, name);
     if (given && is_folder(given->path) && join(path, given->path, name, NULL) && is_folder(path))
         return true; // of another model's folder
     if (given)
         return snprintf(path, 4096, "%s", given->path) < 4096;
-    if (s->base && join(path, s->base, name, NULL) && is_folder(path))
-        return true;
-    return encoder && encoder->path && is_file(encoder->path) && dit_tokenizer_in_gguf(encoder->path) &&
-           snprintf(path, 4096, "%s", encoder->path) < 4096;
+    return s->base && join(path, s->base, name, NULL) && is_folder(path);
+}
+
+// The bytes of a SentencePiece model that ComfyUI keeps beside a text encoder's tensors; -1: there are none.
+static ptrdiff_t find_pieces(const dit_tensor_file *file)
+{
+    static const char *const names[] = {"spiece_model", "text_encoders.spiece_model",
+                                        "text_encoders.gemma2_2b.spiece_model"};
+    ptrdiff_t found = -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names && found < 0; i++) {
+        found = dit_tensor_file_find(file, names[i]);
+        if (found >= 0 && dit_tensor_file_at(file, (size_t)found).dtype != DIT_U8)
+            found = -1;
+    }
+    return found;
+}
+
+static bool holds_pieces(const char *path)
+{
+    dit_tensor_file *file = NULL;
+    dit_error ignored = {0};
+    bool holds = !dit_tensor_file_open(&file, path, &ignored) && find_pieces(file) >= 0;
+    dit_tensor_file_close(file);
+    return holds;
+}
+
+bool dit_sources_has_tokenizer(const dit_sources *s, const char *name, const dit_source *encoder)
+{
+    char path[4096];
+    return find_tokenizer(s, name, path) || (encoder && encoder->path && is_file(encoder->path) &&
+                                             (dit_tokenizer_in_gguf(encoder->path) || holds_pieces(encoder->path)));
+}
+
+static dit_status open_pieces(const char *path, const char *encoder_class, dit_tokenizer **tokenizer, dit_error *error)
+{
+    const char *class = strstr(encoder_class, "Gemma")   ? "GemmaTokenizer"
+                        : strstr(encoder_class, "Llama") ? "LlamaTokenizer"
+                                                         : "T5Tokenizer";
+    dit_tensor_file *file = NULL;
+    dit_array bytes;
+    if (!dit_tensor_file_open(&file, path, error)) {
+        ptrdiff_t found = find_pieces(file);
+        if (found >= 0 && !dit_tensor_file_array(file, (size_t)found, &bytes, error))
+            dit_tokenizer_open_pieces(tokenizer, path, class, bytes.data, dit_array_bytes(&bytes), error);
+    }
+    dit_tensor_file_close(file);
+    return error->status;
+}
+
+dit_status dit_sources_tokenizer(const dit_sources *s, const char *name, const dit_source *encoder,
+                                 const char *class_name, dit_tokenizer **tokenizer, dit_error *error)
+{
+    char path[4096];
+    *tokenizer = NULL;
+    if (find_tokenizer(s, name, path))
+        return dit_tokenizer_open(tokenizer, path, error);
+    if (!encoder || !encoder->path || !is_file(encoder->path))
+        return DIT_OK;
+    return dit_tokenizer_in_gguf(encoder->path) ? dit_tokenizer_open(tokenizer, encoder->path, error)
+           : class_name                         ? open_pieces(encoder->path, class_name, tokenizer, error)
+                                                : DIT_OK;
 }
 
 dit_status dit_sources_scheduler(const dit_sources *s, const char *published, dit_json_file **scheduler,

@@ -5,13 +5,15 @@
 //      of names (pipelines/stored.def), recognised by the names after it (models/names);
 //   3. in the model's folder; for a single file in options->base, or its own folder when that is a model's.
 //
-// A tokenizer that is nowhere is read from the GGUF file of its text encoder; a scheduler, and what an autoencoder's
+// A tokenizer that is nowhere is read from the file of its text encoder, where that is GGUF or carries the bytes of a
+// SentencePiece model; a scheduler, and what an autoencoder's
 // tensors do not say, are those of the published model (pipelines/published.def).
 #ifndef DIT_PIPELINES_SOURCE_H
 #define DIT_PIPELINES_SOURCE_H
 
 #include "dit/dit.h"
 #include "models/component.h"
+#include "text/tokenizer.h"
 
 enum { DIT_MOST_SOURCES = 16 };
 
@@ -45,8 +47,11 @@ bool dit_sources_names(const dit_sources *sources, const char *name);
 // The name of a part that the caller gives, by index; NULL after the last one.
 const char *dit_sources_given(const dit_sources *sources, int index);
 
-// Finds the tokenizer `name`, whose text encoder is `encoder` (may be NULL). False where there is none.
-bool dit_sources_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder, char path[4096]);
+// Whether there is a tokenizer `name`, whose text encoder is `encoder` (may be NULL).
+bool dit_sources_has_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder);
+// Opens it; `class_name` is the encoder's ("T5EncoderModel"; may be NULL). *tokenizer stays NULL where there is none.
+dit_status dit_sources_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder,
+                                 const char *class_name, dit_tokenizer **tokenizer, dit_error *error);
 // Opens the scheduler's configuration: `published` (JSON text; may be NULL) where there is none. *scheduler stays NULL
 // when there is none at all.
 dit_status dit_sources_scheduler(const dit_sources *sources, const char *published, dit_json_file **scheduler,

@@ -151,20 +151,31 @@ static const char *read_model(dit_sentencepiece *model, struct message m)
                                                                          : "";
 }
 
-dit_status dit_sentencepiece_open(dit_sentencepiece *model, const char *path, dit_error *error)
+dit_status dit_sentencepiece_parse(dit_sentencepiece *model, const char *path, const char *bytes, size_t size,
+                                   dit_error *error)
 {
-    enum { LARGEST = 64 << 20 };
-    size_t size;
     *model = (dit_sentencepiece){.model = DIT_SENTENCEPIECE_UNIGRAM};
-    dit_status status = dit_file_read(path, LARGEST, &model->bytes, &size, error);
-    if (status)
-        return status;
-    const char *fault = read_model(model, (struct message){model->bytes, model->bytes + size});
+    const char *fault = read_model(model, (struct message){bytes, bytes + size});
     if (fault && !*fault)
         return DIT_OK;
     dit_sentencepiece_close(model);
     return fault ? dit_fail(error, DIT_BAD_FILE, "%s: %s", path, fault)
                  : dit_fail(error, DIT_NO_MEMORY, "%s: no memory for its pieces", path);
+}
+
+dit_status dit_sentencepiece_open(dit_sentencepiece *model, const char *path, dit_error *error)
+{
+    enum { LARGEST = 64 << 20 };
+    size_t size;
+    char *bytes;
+    *model = (dit_sentencepiece){0};
+    if (dit_file_read(path, LARGEST, &bytes, &size, error))
+        return error->status;
+    if (dit_sentencepiece_parse(model, path, bytes, size, error))
+        free(bytes);
+    else
+        model->bytes = bytes;
+    return error->status;
 }
 
 void dit_sentencepiece_close(dit_sentencepiece *model)

@@ -19,7 +19,7 @@ enum {
 enum { DIT_SENTENCEPIECE_UNIGRAM = 1, DIT_SENTENCEPIECE_BPE = 2 };
 
 typedef struct dit_sentencepiece { // freed with dit_sentencepiece_close
-    char *bytes;                   // the file
+    char *bytes;                   // the file, where it was opened
     struct dit_sentence_piece {
         const char *text; // UTF-8 of `size` bytes, in `bytes`; without zero bytes
         size_t size;
@@ -35,6 +35,9 @@ typedef struct dit_sentencepiece { // freed with dit_sentencepiece_close
 
 // Reads and checks a file of at most 64 MiB. Fails with DIT_NO_FILE, DIT_BAD_FILE or DIT_NO_MEMORY, naming the file.
 dit_status dit_sentencepiece_open(dit_sentencepiece *model, const char *path, dit_error *error);
+// The same of bytes in memory, which must outlive the model; `path` is for errors.
+dit_status dit_sentencepiece_parse(dit_sentencepiece *model, const char *path, const char *bytes, size_t size,
+                                   dit_error *error);
 void dit_sentencepiece_close(dit_sentencepiece *model);
 
 #endif

@@ -22,24 +22,50 @@ static dit_status read_path(dit_tokenizer *t, const char *path, dit_error *error
     return dit_tokenizer_read(t, path, error) ? error->status : dit_tokenizer_prepare(t, error);
 }
 
-dit_status dit_tokenizer_open(dit_tokenizer **out, const char *path, dit_error *error)
+static dit_tokenizer *new_tokenizer(const char *path, dit_error *error)
 {
-    *out = NULL;
-    dit_error ours = {0};
     dit_tokenizer *t = calloc(1, sizeof *t);
     if (t)
         t->arena = dit_arena_new();
     if (!t || !t->arena) {
         free(t);
-        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
+        dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
+        return NULL;
     }
     t->habits.pad_id = t->habits.eos_id = -1;
-    if (read_path(t, path, &ours)) {
-        dit_tokenizer_close(t);
-        return dit_fail(error, ours.status, "%s", ours.message);
+    return t;
+}
+
+// Hands a tokenizer over, or closes it after a failure.
+static dit_status finish(dit_tokenizer *t, const dit_error *ours, dit_tokenizer **out, dit_error *error)
+{
+    if (!ours->status) {
+        *out = t;
+        return DIT_OK;
     }
-    *out = t;
-    return DIT_OK;
+    dit_tokenizer_close(t);
+    return dit_fail(error, ours->status, "%s", ours->message);
+}
+
+dit_status dit_tokenizer_open(dit_tokenizer **out, const char *path, dit_error *error)
+{
+    dit_error ours = {0};
+    dit_tokenizer *t = new_tokenizer(path, &ours);
+    *out = NULL;
+    if (t)
+        read_path(t, path, &ours);
+    return finish(t, &ours, out, error);
+}
+
+dit_status dit_tokenizer_open_pieces(dit_tokenizer **out, const char *path, const char *class_name, const void *bytes,
+                                     size_t size, dit_error *error)
+{
+    dit_error ours = {0};
+    dit_tokenizer *t = new_tokenizer(path, &ours);
+    *out = NULL;
+    if (t)
+        dit_tokenizer_read_pieces(t, path, class_name, bytes, size, &ours);
+    return finish(t, &ours, out, error);
 }
 
 void dit_tokenizer_close(dit_tokenizer *t)

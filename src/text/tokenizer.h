@@ -29,6 +29,10 @@ typedef struct dit_tokenizer_habits {
 // it), or a GGUF file (dit_tokenizer_in_gguf). Fails with DIT_NO_FILE, DIT_BAD_FILE, DIT_UNSUPPORTED (well-formed, but
 // of another kind) or DIT_NO_MEMORY, naming file and key.
 dit_status dit_tokenizer_open(dit_tokenizer **tokenizer, const char *path, dit_error *error);
+// Opens the bytes of a spiece.model or tokenizer.model as a class of transformers does ("T5Tokenizer",
+// "GemmaTokenizer", "LlamaTokenizer"), with its special tokens and habits as they usually are. `path` is for errors.
+dit_status dit_tokenizer_open_pieces(dit_tokenizer **tokenizer, const char *path, const char *class_name,
+                                     const void *bytes, size_t size, dit_error *error);
 // Whether the file is GGUF and its metadata holds a tokenizer.
 bool dit_tokenizer_in_gguf(const char *path);
 void dit_tokenizer_close(dit_tokenizer *tokenizer); // may be NULL

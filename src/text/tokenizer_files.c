@@ -224,11 +224,12 @@ dit_status dit_folder_add_pieces(const struct dit_tokenizer_folder *f, const str
     return derive_merges(f, path, error);
 }
 
-static dit_status read_sentencepiece(struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
-                                     const char *path, dit_error *error)
+// Of a file where `bytes` is NULL.
+static dit_status read_sentencepiece(const struct dit_tokenizer_folder *f, const struct dit_tokenizer_class *class,
+                                     const char *path, const char *bytes, size_t size, dit_error *error)
 {
     dit_sentencepiece s;
-    if (dit_sentencepiece_open(&s, path, error))
+    if (bytes ? dit_sentencepiece_parse(&s, path, bytes, size, error) : dit_sentencepiece_open(&s, path, error))
         return error->status;
     int wanted = class == &classes[T5] ? DIT_SENTENCEPIECE_UNIGRAM : DIT_SENTENCEPIECE_BPE;
     if (s.model != wanted)
@@ -237,6 +238,19 @@ static dit_status read_sentencepiece(struct dit_tokenizer_folder *f, const struc
     else
         dit_folder_add_pieces(f, class, &s, path, error);
     dit_sentencepiece_close(&s);
+    return error->status;
+}
+
+dit_status dit_tokenizer_read_pieces(dit_tokenizer *t, const char *path, const char *class_name, const char *bytes,
+                                     size_t size, dit_error *error)
+{
+    static const char config[] = "{\"add_bos_token\": true, \"added_tokens_decoder\": {}}"; // as Gemma's and Llama's
+    const struct dit_tokenizer_class *class = dit_folder_class(class_name);
+    struct dit_tokenizer_folder f = {.tokenizer = t, .path = path};
+    if (!dit_json_parse(&f.config, path, config, sizeof config - 1, 0, error) &&
+        !read_sentencepiece(&f, class, path, bytes, size, error))
+        dit_folder_complete(&f, class, error);
+    dit_json_close(f.config);
     return error->status;
 }
 
@@ -410,7 +424,7 @@ dit_status dit_folder_read_vocabulary(struct dit_tokenizer_folder *f, const char
                         "%s/tokenizer_config.json: \"tokenizer_class\" is \"%.60s\", which is not "
                         "known to read %s; a tokenizer.json would tell what it does",
                         f->path, class_name ? class_name : "", file);
-    return is_model  ? read_sentencepiece(f, *class, path, error)
+    return is_model  ? read_sentencepiece(f, *class, path, NULL, 0, error)
            : is_json ? read_vocab_json(f, *class, path, error)
                      : read_vocab_txt(f, *class, path, error);
 }

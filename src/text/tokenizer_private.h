@@ -69,6 +69,12 @@ dit_status dit_tokenizer_read_folder(dit_tokenizer *tokenizer, const char *folde
 // The same from a file that is no tokenizer.json: spiece.model, tokenizer.model, vocab.json, merges.txt or vocab.txt.
 dit_status dit_tokenizer_read_other(dit_tokenizer *tokenizer, const char *path, dit_error *error);
 
+// ---- tokenizer_files.c
+
+// The same from the bytes of a SentencePiece model, which a tokenizer of that class reads; `path` is for errors.
+dit_status dit_tokenizer_read_pieces(dit_tokenizer *tokenizer, const char *path, const char *class_name,
+                                     const char *bytes, size_t size, dit_error *error);
+
 // ---- tokenizer_gguf.c
 
 // The same from the metadata of a GGUF file by llama.cpp.

@@ -50,16 +50,11 @@ static void assert_ids(const dit_tokenizer *t, const char *kind, const char *lin
     free(ids);
 }
 
-// Compares the tokenizer in FIXTURES/KIND, or in a file of it, with FIXTURES/KIND/ids.txt on all lines.
-static void check_kind(const char *kind, const char *file, const char *lines, size_t size)
+// Compares a tokenizer with FIXTURES/KIND/ids.txt on all lines, and closes it.
+static void check_ids(dit_tokenizer *t, const char *kind, const char *lines, size_t size)
 {
     char path[512];
-    dit_error error = {0};
-    dit_tokenizer *t;
     size_t ids_size, rows = 0;
-    snprintf(path, sizeof path, FIXTURES "/%s/%s", kind, file);
-    dit_tokenizer_open(&t, path, &error);
-    assert_fine(error);
     snprintf(path, sizeof path, FIXTURES "/%s/ids.txt", kind);
     char *ids = read_whole(path, &ids_size), *row = ids;
     for (const char *line = lines; line < lines + size; rows++) {
@@ -74,6 +69,18 @@ static void check_kind(const char *kind, const char *file, const char *lines, si
     assert_int_equal(rows, 250);
     free(ids);
     dit_tokenizer_close(t);
+}
+
+// The tokenizer in FIXTURES/KIND, or in a file of it.
+static void check_kind(const char *kind, const char *file, const char *lines, size_t size)
+{
+    char path[512];
+    dit_error error = {0};
+    dit_tokenizer *t;
+    snprintf(path, sizeof path, FIXTURES "/%s/%s", kind, file);
+    dit_tokenizer_open(&t, path, &error);
+    assert_fine(error);
+    check_ids(t, kind, lines, size);
 }
 
 static void ids_are_the_libraries(void **state)
@@ -106,6 +113,32 @@ static void tokenizers_in_gguf_files_give_the_same_ids(void **state)
     free(lines);
     assert_false(dit_tokenizer_in_gguf(FIXTURES "/t5/tokenizer.json"));
     assert_false(dit_tokenizer_in_gguf(FIXTURES "/../gguf/values.gguf"));
+}
+
+static void bytes_of_a_sentencepiece_model_give_the_same_ids(void **state)
+{
+    (void)state;
+    static const char *const kinds[][3] = {{"gemma-model", "tokenizer.model", "GemmaTokenizer"},
+                                           {"t5-spiece", "spiece.model", "T5Tokenizer"}};
+    size_t size, bytes_size;
+    char *lines = read_whole(FIXTURES "/lines.bin", &size);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        char path[512];
+        dit_error error = {0};
+        dit_tokenizer *t;
+        snprintf(path, sizeof path, FIXTURES "/%s/%s", kinds[k][0], kinds[k][1]);
+        char *bytes = read_whole(path, &bytes_size);
+        dit_tokenizer_open_pieces(&t, "x.safetensors", kinds[k][2], bytes, bytes_size, &error);
+        assert_fine(error);
+        free(bytes);
+        check_ids(t, kinds[k][0], lines, size);
+    }
+    dit_error error = {0};
+    dit_tokenizer *t;
+    dit_tokenizer_open_pieces(&t, "x.safetensors", "T5Tokenizer", lines, size, &error);
+    assert_refused(&error, DIT_BAD_FILE, "x.safetensors", "broken piece");
+    assert_null(t);
+    free(lines);
 }
 
 static void folders_tell_their_habits(void **state)
@@ -251,9 +284,13 @@ static void broken_text_is_repaired_as_unicode_advises(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_the_libraries),      cmocka_unit_test(tokenizers_in_gguf_files_give_the_same_ids),
-        cmocka_unit_test(folders_tell_their_habits),  cmocka_unit_test(texts_are_filled_up_on_the_side_of_the_habit),
-        cmocka_unit_test(broken_folders_are_refused), cmocka_unit_test(broken_text_is_repaired_as_unicode_advises),
+        cmocka_unit_test(ids_are_the_libraries),
+        cmocka_unit_test(tokenizers_in_gguf_files_give_the_same_ids),
+        cmocka_unit_test(bytes_of_a_sentencepiece_model_give_the_same_ids),
+        cmocka_unit_test(folders_tell_their_habits),
+        cmocka_unit_test(texts_are_filled_up_on_the_side_of_the_habit),
+        cmocka_unit_test(broken_folders_are_refused),
+        cmocka_unit_test(broken_text_is_repaired_as_unicode_advises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
