@@ -133,7 +133,7 @@ static void guide(const dit_model *m, const dit_job *job, const dit_guide_call *
         for (int64_t c = 0; c < job->channels; c++) {
             const int64_t from = (b * call->size.channels + c) * inner;
             const bool guided = call->without && c < GUIDED_CHANNELS;
-            float *out = call->out + (b * job->channels + c) * inner;
+            float *out = call->out + from;
             for (int64_t i = 0; i < inner; i++) {
                 float with = call->with[from + i], without = guided ? call->without[from + i] : 0;
                 out[i] = guided ? without + scale * (with - without) : with;

@@ -75,7 +75,8 @@ typedef struct dit_job {
 // Named arguments of the transformer: [0] for all rows; when the halves are apart, [0] conditional, [1] unconditional.
 typedef dit_arrays dit_conditions[2];
 
-// The answers to one call, each (count, channels, inner), to be combined into `out`, which may be `with`.
+// The answers to one call, each (count, channels, inner), to be combined into `out`, of the same shape, which may be
+// `with`; of `out` the job's channels count.
 typedef struct dit_guide_call {
     const float *with, *without; // `without` NULL: not guided
     dit_sample_size size;        // of an answer; channels include a predicted variance
