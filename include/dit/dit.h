@@ -110,6 +110,7 @@ typedef struct dit_request {
     uint64_t seed;            /* of the starting noise; the same seed draws the same pictures */
     int count;                /* how many pictures, 1 or more */
     int preview_every;        /* steps between the previews that the watcher gets; 0: none */
+    const char *preview_decoder; /* folder of an AutoencoderTiny for them; NULL: colours by a linear map */
     const dit_image *init_image; /* start picture, resized to the asked size; NULL: noise alone */
     double strength;             /* share of the steps that redraw it, 0 to 1; negative: the model's own */
     const dit_image *mask;       /* with init_image: white is drawn anew, black stays; NULL: all is drawn anew */

@@ -1,4 +1,5 @@
 // cli/generate.c: `dit generate`: pictures from a prompt or a class.
+#include "base/clock.h"
 #include "cli/adapters.h"
 #include "cli/command.h"
 #include "cli/interactive.h"
@@ -43,6 +44,7 @@ enum {
     HEIGHT,
     NUM,
     PREVIEW,
+    PREVIEW_DECODER,
     INIT_IMAGE,
     STRENGTH,
     MASK,
@@ -116,6 +118,8 @@ static const struct option options[] = {
              .help = "pictures: 3 writes out-1.png, out-2.png, out-3.png"},
     [PREVIEW] = {"preview", OPTION_INT, .value = "N", .min = 1, .max = 10000, .unset = "none",
                  .help = "show the picture in the terminal every N steps"},
+    [PREVIEW_DECODER] = {"preview-decoder", OPTION_PATH, .value = "DIR",
+                         .help = "AutoencoderTiny for previews; without it they are small, in rough colours"},
     [INIT_IMAGE] = {"init-image", OPTION_PATH, .value = "FILE", .help = "start from this picture (PNG, JPEG, WebP)"},
     [STRENGTH] = {"strength", OPTION_FLOAT, .value = "X", .min = 0, .max = 1, .unset = "the model's own",
                   .help = "how much of the start picture is drawn anew: 0 none, 1 all"},
@@ -179,13 +183,6 @@ struct session {
     int drawn; // pictures written by the interactive mode
 };
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static uint64_t new_seed(void)
 {
     struct timespec t;
@@ -245,23 +242,26 @@ static dit_status save(const struct session *s, const dit_request *r, const dit_
 static dit_status draw(struct session *s, const dit_request *r, const char *output, dit_error *error)
 {
     dit_job job;
-    double start = seconds_now();
     dit_image *images = calloc((size_t)r->count, sizeof *images);
     if (!images)
         return dit_fail(error, DIT_NO_MEMORY, "--num: no memory for %d pictures", r->count);
     if (!dit_job_start(s->model, r, &job, error) &&
         !dit_generate_job(s->model, &job, s->call->watch, images, s->call->option[LATENTS].text, error)) {
-        double sampled = seconds_now();
+        const double drawn = dit_seconds_now();
         if (!save(s, r, &job, images, output, error)) {
             const double peak = (double)dit_peak_memory() / 0x1p20;
-            say(s->call, "load %.2f s  sample %.2f s (%d steps, %.2f s a step)  save %.2f s  peak memory %.0f MiB",
-                s->load_seconds, sampled - start, job.steps, (sampled - start) / job.steps, seconds_now() - sampled,
-                peak);
+            const double encode = s->model->seconds.encode, sample = s->model->seconds.sample;
+            say(s->call,
+                "load %.2f s  encode %.2f s  sample %.2f s (%d steps, %.2f s a step)  decode %.2f s  save %.2f s  peak "
+                "memory %.0f MiB",
+                s->load_seconds, encode, sample, job.steps, sample / job.steps, s->model->seconds.decode,
+                dit_seconds_now() - drawn, peak);
             if (s->call->option[JSON].given)
                 printf("{\"seed\": %llu, \"pictures\": %d, \"width\": %lld, \"height\": %lld, \"steps\": %d, "
-                       "\"guidance_scale\": %g, \"load_s\": %.4f, \"sample_s\": %.4f, \"peak_rss_mb\": %.1f}\n",
+                       "\"guidance_scale\": %g, \"load_s\": %.4f, \"encode_s\": %.4f, \"sample_s\": %.4f, "
+                       "\"decode_s\": %.4f, \"peak_rss_mb\": %.1f}\n",
                        (unsigned long long)r->seed, r->count, (long long)job.output_width, (long long)job.output_height,
-                       job.steps, job.guidance_scale, s->load_seconds, sampled - start, peak);
+                       job.steps, job.guidance_scale, s->load_seconds, encode, sample, s->model->seconds.decode, peak);
         }
     }
     dit_job_end(&job);
@@ -348,6 +348,7 @@ static dit_request request_of(const struct session *s)
     r.skip_layer_stop = o[SKIP_STOP].number;
     r.seed = o[SEED].given ? o[SEED].natural : new_seed();
     r.count = (int)o[NUM].integer;
+    r.preview_decoder = o[PREVIEW_DECODER].text;
     r.preview_every = (int)o[PREVIEW].integer;
     return r;
 }
@@ -406,7 +407,7 @@ static dit_status run(const struct call *call, dit_error *error)
     const struct option_value *o = call->option;
     struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
     dit_prompt_loras loras = {0};
-    double start = seconds_now();
+    double start = dit_seconds_now();
     if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
     if (!check_output_path(s.output, "--output", 0, error) &&
@@ -419,7 +420,7 @@ static dit_status run(const struct call *call, dit_error *error)
         if (r.prompt && o[LORA_DIR].given && !adapters_of_prompt(s.model, o[LORA_DIR].text, r.prompt, &loras, error))
             r.prompt = loras.prompt;
         if (!error->status && !adapters_add(s.model, &o[LORA], error)) {
-            s.load_seconds = seconds_now() - start;
+            s.load_seconds = dit_seconds_now() - start;
             draw_all(&s, &r, error);
         }
     }

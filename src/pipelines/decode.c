@@ -45,8 +45,8 @@ static size_t memory_for(const dit_component *vae, int64_t results)
     return !left ? 0 : left > taken ? left - taken : 1;
 }
 
-static dit_status decode(dit_model *m, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
-                         dit_error *error)
+dit_status dit_decode_pixels(dit_model *m, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
+                             dit_error *error)
 {
     dit_autoencoder_facts facts;
     const dit_component *vae;
@@ -58,7 +58,6 @@ static dit_status decode(dit_model *m, const dit_array *latents, const dit_watch
         dit_autoencoder_decode(vae, &unscaled, &options, pixels, error);
     }
     free(unscaled.data);
-    dit_model_part_done(m, "vae");
     return error->status;
 }
 
@@ -112,12 +111,21 @@ static dit_status to_images(const dit_job *job, const dit_array *pixels, dit_ima
 dit_status dit_decode_latents(dit_model *m, const dit_job *job, const dit_array *latents, const dit_watch *watch,
                               dit_image *images, dit_error *error)
 {
-    dit_array pixels = {0};
+    // Pixels are eight times as large as the pictures' bytes and the decoder's results: a few pictures at a time.
+    const int64_t most = (int64_t)1 << 24, picture = 3 * job->picture_height * job->picture_width;
+    const int64_t together = picture < most ? most / picture : 1;
+    int64_t count = latents->shape.dim[0], one = dit_shape_count(&latents->shape) / count;
     if (!dit_model_has_part(m, "vae"))
         return to_images(job, latents, images, error);
-    if (!decode(m, latents, watch, &pixels, error))
-        to_images(job, &pixels, images, error);
-    free(pixels.data);
+    for (int64_t done = 0; done < count && !error->status; done += together) {
+        dit_array some = *latents, pixels = {0};
+        some.shape.dim[0] = count - done < together ? count - done : together;
+        some.data = (float *)latents->data + done * one;
+        if (!dit_decode_pixels(m, &some, watch, &pixels, error))
+            to_images(job, &pixels, images + done, error);
+        free(pixels.data);
+    }
+    dit_model_part_done(m, "vae");
     return error->status;
 }
 

@@ -370,11 +370,12 @@ done:
 static dit_status skip_draws(const dit_job *job, dit_generator *generator, dit_error *error)
 {
     size_t one = (size_t)(job->channels * job->height * job->width);
-    float *drawn = malloc((size_t)job->count * one * sizeof *drawn);
+    const size_t count = (size_t)job->request->count; // whatever part of them this job is for
+    float *drawn = malloc(count * one * sizeof *drawn);
     if (!drawn)
-        return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+        return dit_fail(error, DIT_NO_MEMORY, "no memory for %zu pictures", count);
     dit_randn(generator, drawn, one);
-    dit_randn(generator, drawn, (size_t)job->count * one);
+    dit_randn(generator, drawn, count * one);
     free(drawn);
     return DIT_OK;
 }

@@ -1,4 +1,5 @@
 // pipelines/generate.c: the public calls: a request in, pictures out.
+#include "base/clock.h"
 #include "media/image.h"
 #include "pipelines/pipeline.h"
 #include <stdlib.h>
@@ -23,8 +24,11 @@ dit_status dit_generate_job(dit_model *model, const dit_job *job, const dit_watc
     for (int i = 0; i < job->count; i++)
         images[i] = (dit_image){0};
     if (!dit_draw_states(model, job, watch, &state, error) &&
-        (!latents || !write_latents(model, job, &state, latents, error)))
+        (!latents || !write_latents(model, job, &state, latents, error))) {
+        const double start = dit_seconds_now();
         dit_decode_latents(model, job, &state, watch, images, error);
+        model->seconds.decode = dit_seconds_now() - start;
+    }
     free(state.data);
     for (int i = 0; i < job->count && error->status; i++)
         dit_image_free(&images[i]);

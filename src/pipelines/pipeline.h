@@ -94,6 +94,7 @@ struct dit_pipeline_class {
     // stays, and both halves of a guided batch, for which noise is drawn alike; and it starts from unit noise whatever
     // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
     bool steps_network_input;
+    int most_batch;         // pictures that the network takes at once; 0: any number
     bool takes_references;  // request->references
     bool true_cfg;          // request->true_cfg_scale
     bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping
@@ -177,6 +178,9 @@ struct dit_model {
     double default_guidance_scale; // the same; negative: it says none
     void *private;                 // the family's own
     dit_network network[DIT_MOST_PLANS];
+    struct {
+        double encode, sample, decode;
+    } seconds; // of the last draw: texts and pictures to conditions; planning and steps; latents to pictures
 };
 
 // Parts (pipelines/part.c)
@@ -249,6 +253,10 @@ int dit_job_texts(const dit_job *job, const char *texts[2]);
 
 // Pixels for each latent: 8 for an autoencoder of four levels; 1 without an autoencoder.
 int dit_model_pixels_per_latent(dit_model *model, dit_error *error);
+// Scaled latents f32 (B, C, H, W) to pixels (B, 3, H ratio, W ratio) in about [-1, 1] by the part `vae`, which stays
+// open; pixels->data is the caller's, also after a failure.
+dit_status dit_decode_pixels(dit_model *model, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
+                             dit_error *error);
 // Latents (count, C, H, W) to pictures of the job's output size, by the part `vae` when there is one.
 dit_status dit_decode_latents(dit_model *model, const dit_job *job, const dit_array *latents, const dit_watch *watch,
                               dit_image *images, dit_error *error);

@@ -1,7 +1,8 @@
 // pipelines/sample.c: the sampling loop that all families share: noise, network, guidance, sampler.
+#include "base/clock.h"
 #include "base/progress.h"
 #include "media/image.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/preview.h"
 #include "pipelines/start_picture.h"
 #include "sample/choice.h"
 #include <math.h>
@@ -12,6 +13,7 @@
 struct run {
     dit_model *model;
     const dit_job *job;
+    dit_job batch; // the same for the pictures that the network gets at once
     dit_sampler *sampler;
     bool steps_network_input; // of the class, see pipeline.h
     const dit_watch *watch;
@@ -22,10 +24,11 @@ struct run {
     float *state;            // (count, channels, height, width)
     float *output;           // (count, channels, height, width): guided, and without a predicted variance
     float *noise;            // like state, or (rows, channels, height, width): see steps_network_input
-    float *answers;          // (count, answer): with the condition, when the halves are computed apart
+    float *answers[3];       // (count, answer) each: with the condition, without it, and with some layers skipped
     float *average;          // (count, channels, height, width): see dit_guidance_combine
     int64_t noise_values;
-    dit_image preview;
+    dit_preview preview;
+    dit_image shown; // of the preview
 };
 
 // What a flow network that predicts x_0 says of the velocity noise - x_0 = (x_t - x_0) / sigma. Near sigma 0 the
@@ -39,10 +42,11 @@ static void velocity_from_sample(float *output, const float *state, float sigma,
 
 // Combines both answers, and leaves out what the network predicts beside the mean: these families hand no variance to
 // their samplers.
-static void guide(struct run *r, float *with, float *without, float *skipping)
+static void guide(struct run *r, bool guides, bool skips)
 {
     const dit_job *job = r->job;
     const int64_t inner = job->height * job->width;
+    float *with = r->answers[0], *without = guides ? r->answers[1] : NULL, *skipping = skips ? r->answers[2] : NULL;
     const dit_guide_call call = {.with = with,
                                  .without = without,
                                  .size = {job->count, r->answer / inner, inner},
@@ -66,70 +70,67 @@ static double time_of(const struct run *r)
     return r->model->class->time ? r->model->class->time(r->model, r->job, t) : t;
 }
 
-// Runs one plan over the state, once or (both halves in one batch) twice; the answer stays in the plan.
-static float *run_network(struct run *r, dit_plan *plan, const float *input, dit_error *error)
+static dit_status run_plan(struct run *r, dit_plan *plan, dit_error *error)
 {
-    const dit_job *job = r->job;
-    const size_t half = (size_t)(job->count * r->picture);
-    const int64_t rows = dit_plan_output(plan, "answer").shape.dim[0];
-    float *latents = dit_plan_input(plan, "latents").data, *time = dit_plan_input(plan, "time").data;
-    const double t = time_of(r);
-    for (int64_t done = 0; done < rows; done += job->count)
-        memcpy(latents + done * r->picture, input, half * sizeof *latents);
-    for (int64_t i = 0; time && i < rows; i++)
-        time[i] = (float)t;
     dit_error stopped = {0};
     if (!dit_plan_run(plan, dit_watch_stops, (void *)r->watch, &stopped))
-        return dit_plan_output(plan, "answer").data;
+        return DIT_OK;
     if (stopped.status == DIT_CANCELLED)
-        dit_fail(error, DIT_CANCELLED, "stopped during sample, %d of %d", r->sampler->next, r->sampler->calls);
-    else
-        dit_fail(error, stopped.status, "%s", stopped.message);
-    return NULL;
+        return dit_fail(error, DIT_CANCELLED, "stopped during sample, %d of %d", r->sampler->next, r->sampler->calls);
+    return dit_fail(error, stopped.status, "%s", stopped.message);
+}
+
+// Runs one plan over the states, batch by batch, for the answers `first` and, when the plan has both halves in a batch,
+// `second`. The last batch is filled up with its last picture.
+static dit_status run_network(struct run *r, int which, float *first, float *second, dit_error *error)
+{
+    dit_plan *plan = r->model->network[which].plan;
+    const int64_t rows = dit_plan_output(plan, "answer").shape.dim[0], together = r->batch.count;
+    float *latents = dit_plan_input(plan, "latents").data, *time = dit_plan_input(plan, "time").data;
+    for (int64_t i = 0; time && i < rows; i++)
+        time[i] = (float)time_of(r);
+    for (int64_t done = 0; done < r->job->count; done += together) {
+        const int64_t count = r->job->count - done < together ? r->job->count - done : together;
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t of = done + (i % together < count ? i % together : count - 1);
+            memcpy(latents + i * r->picture, r->output + of * r->picture, (size_t)r->picture * sizeof *latents);
+        }
+        if (run_plan(r, plan, error))
+            return error->status;
+        const float *answer = dit_plan_output(plan, "answer").data;
+        const size_t bytes = (size_t)(count * r->answer) * sizeof *answer;
+        memcpy(first + done * r->answer, answer, bytes);
+        if (second)
+            memcpy(second + done * r->answer, answer + together * r->answer, bytes);
+    }
+    return DIT_OK;
 }
 
 static dit_status call_network(struct run *r, dit_error *error)
 {
     const dit_job *job = r->job;
-    const int64_t half = job->count * r->answer;
     const dit_pipeline_class *class = r->model->class;
     const bool guides = job->guided && dit_guidance_acts(&job->guidance, r->sampler->next, r->sampler->calls) &&
                         (!class->guides_at || class->guides_at(job, r->sampler->next, r->sampler->calls, time_of(r)));
     const bool skips = guides && dit_guidance_skips(&job->guidance, r->sampler->next, r->sampler->steps);
-    const dit_network *networks = r->model->network;
-    dit_plan *first = networks[DIT_PLAN_ROWS].plan, *second = networks[DIT_PLAN_HALF].plan;
     dit_sampler_scale_input(r->sampler, r->state, r->output); // until the answer takes its place
     if (r->steps_network_input)
         memcpy(r->state, r->output, (size_t)(job->count * r->picture) * sizeof *r->state);
-    float *with = run_network(r, job->guided && !job->apart && !guides ? second : first, r->output, error);
-    float *without = with && guides && !job->apart ? with + half : NULL;
-    if (with && guides && job->apart) {
-        memcpy(r->answers, with, (size_t)half * sizeof *with);
-        without = run_network(r, second, r->output, error);
-        with = r->answers;
-    }
-    float *skipping = with && skips ? run_network(r, networks[DIT_PLAN_SKIPPING].plan, r->output, error) : NULL;
-    if (error->status)
+    const bool half = job->guided && !job->apart && !guides;
+    if (run_network(r, half ? DIT_PLAN_HALF : DIT_PLAN_ROWS, r->answers[0],
+                    guides && !job->apart ? r->answers[1] : NULL, error) ||
+        (guides && job->apart && run_network(r, DIT_PLAN_HALF, r->answers[1], NULL, error)) ||
+        (skips && run_network(r, DIT_PLAN_SKIPPING, r->answers[2], NULL, error)))
         return error->status;
-    guide(r, with, without, skipping);
+    guide(r, guides, skips);
     return DIT_OK;
 }
 
 static bool wants_preview(const struct run *r)
 {
     int every = r->job->request->preview_every;
-    return every > 0 && r->sampler->next % every == 0 && r->sampler->next < r->sampler->calls;
-}
-
-// The first picture of the state as it is; what cannot be shown is no error.
-static void make_preview(struct run *r)
-{
-    dit_error ignored = {0};
-    dit_job job = *r->job;
-    job.count = 1;
-    const dit_array state = {DIT_F32, DIT_SHAPE(1, job.channels, job.height, job.width), r->state};
-    dit_image_free(&r->preview);
-    dit_decode_latents(r->model, &job, &state, NULL, &r->preview, &ignored);
+    return every > 0 && r->sampler->next > r->sampler->first && r->sampler->next % every == 0 &&
+           r->sampler->next < r->sampler->calls;
 }
 
 static dit_status report(struct run *r, dit_error *error)
@@ -139,8 +140,9 @@ static dit_status report(struct run *r, dit_error *error)
                              .done = (uint64_t)(r->sampler->next - r->sampler->first),
                              .total = (uint64_t)(r->sampler->calls - r->sampler->first)};
     if (r->watch && wants_preview(r)) {
-        make_preview(r);
-        progress.preview = r->preview.pixels ? &r->preview : NULL;
+        dit_image_free(&r->shown);
+        dit_preview_make(&r->preview, r->model, r->job, r->state, r->output, &r->shown);
+        progress.preview = r->shown.pixels ? &r->shown : NULL;
     }
     return dit_report(r->watch, &progress, error);
 }
@@ -206,6 +208,20 @@ static dit_status fill_state(struct run *r, dit_error *error)
     return DIT_OK;
 }
 
+// Texts and pictures to conditions, with the time that this takes.
+static dit_status encode(struct run *r, const dit_job *job, dit_generator *generator, dit_conditions conditions,
+                         dit_error *error)
+{
+    const double start = dit_seconds_now();
+    dit_progress progress = {.phase = "encode", .unit = "prompt", .total = 1};
+    if (dit_report(r->watch, &progress, error) ||
+        r->model->class->encode(r->model, job, generator, conditions, r->watch, error))
+        return error->status;
+    progress.done = 1;
+    r->model->seconds.encode += dit_seconds_now() - start;
+    return dit_report(r->watch, &progress, error);
+}
+
 // The conditional half of conditions that are rows: as encoding the prompt alone would give it, but not encoded again.
 static dit_status take_half(const dit_job *job, const dit_arrays *from, dit_arrays *to, dit_error *error)
 {
@@ -228,12 +244,12 @@ static dit_status plan_half(struct run *r, dit_generator generator, const dit_co
 {
     dit_conditions half = {0};
     dit_model *m = r->model;
-    dit_job job = *r->job;
+    dit_job job = r->batch;
     const bool skips = job.guidance.skip_scale != 0;
     job.guided = false;
     job.rows = job.count;
     if (m->class->conditions_by_row ? take_half(&job, &whole[0], &half[0], error)
-                                    : m->class->encode(m, &job, &generator, half, r->watch, error))
+                                    : encode(r, &job, &generator, half, error))
         goto done;
     if (alone && dit_plan_network(m, DIT_PLAN_HALF, &job, &half[0], others + skips, error))
         goto done;
@@ -250,16 +266,30 @@ static dit_status plan_networks(struct run *r, dit_conditions conditions, dit_er
 {
     const dit_job *job = r->job;
     const dit_generator generator = r->generator;
-    if (r->model->class->encode(r->model, job, &r->generator, conditions, r->watch, error))
+    if (encode(r, &r->batch, &r->generator, conditions, error))
         return error->status;
     const bool alone =
         job->guided && !job->apart && (job->guidance.start > 0 || job->guidance.stop < 1 || job->cfg_truncation < 1);
     if ((alone || job->guidance.skip_scale != 0) && plan_half(r, generator, conditions, alone, 1, error))
         return error->status;
     const bool apart = job->guided && job->apart;
-    if (fill_state(r, error) || dit_plan_network(r->model, DIT_PLAN_ROWS, job, &conditions[0], apart, error))
+    if (fill_state(r, error) || dit_plan_network(r->model, DIT_PLAN_ROWS, &r->batch, &conditions[0], apart, error))
         return error->status;
-    return apart ? dit_plan_network(r->model, DIT_PLAN_HALF, job, &conditions[1], 0, error) : DIT_OK;
+    return apart ? dit_plan_network(r->model, DIT_PLAN_HALF, &r->batch, &conditions[1], 0, error) : DIT_OK;
+}
+
+// As many pictures at once as together have the latents of one that is large enough to keep the kernels busy: more
+// would take memory and no less time.
+static dit_job batch_of(const dit_job *job, int most)
+{
+    const int64_t busy = 4096, inner = job->height * job->width;
+    dit_job batch = *job;
+    if (inner * batch.count > busy)
+        batch.count = inner < busy ? (int)(busy / inner) : 1;
+    if (most && batch.count > most)
+        batch.count = most;
+    batch.rows = job->guided && !job->apart ? 2 * (int64_t)batch.count : batch.count;
+    return batch;
 }
 
 static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
@@ -268,6 +298,7 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     dit_conditions conditions = {0};
     const dit_shape shape = DIT_SHAPE(job->count, job->channels, job->height, job->width);
     r->picture = job->channels * job->height * job->width;
+    r->batch = batch_of(job, r->model->class->most_batch);
     dit_generator_seed(&r->generator, job->request->seed);
     if (!dit_model_part(r->model, r->model->parts[0].kind->name, error)) // an earlier picture may have released it
         return error->status;
@@ -281,11 +312,15 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     r->average = calloc(values, sizeof *r->average);
     if (!r->output || !r->noise || !r->average)
         return dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+    if (r->watch && job->request->preview_every > 0 &&
+        dit_preview_open(&r->preview, r->model, job, r->sampler, error)) // before the transformer's turn
+        return error->status;
     if (!plan_networks(r, conditions, error)) {
-        dit_array answer = dit_plan_output(r->model->network[0].plan, "answer");
+        dit_array answer = dit_plan_output(r->model->network[DIT_PLAN_ROWS].plan, "answer");
         r->answer = dit_shape_count(&answer.shape) / answer.shape.dim[0];
-        if (!(r->answers = malloc((size_t)(job->count * r->answer) * sizeof *r->answers)))
-            dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
+        for (int i = 0; i < 3 && !error->status; i++)
+            if (!(r->answers[i] = malloc((size_t)(job->count * r->answer) * sizeof *r->answers[i])))
+                dit_fail(error, DIT_NO_MEMORY, "no memory for %d pictures", job->count);
     }
     dit_arrays_free(&conditions[0]);
     dit_arrays_free(&conditions[1]);
@@ -296,7 +331,9 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
                            dit_error *error)
 {
     struct run r = {.model = model, .job = job, .watch = watch};
+    const double start = dit_seconds_now();
     *state = (dit_array){0};
+    model->seconds.encode = 0;
     if (!open_run(&r, state, error) && !report(&r, error))
         while (r.sampler->next < r.sampler->calls && !step(&r, error)) {
         }
@@ -306,11 +343,14 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
             dit_fail(error, DIT_BAD_NUMBER, "the model gave a value that is no number; its weights may be damaged");
     if (!error->status && job->state_scale != 0)
         scale_state(r.state, n, 1 / job->state_scale);
+    model->seconds.sample = dit_seconds_now() - start - model->seconds.encode;
+    dit_preview_close(&r.preview);
     dit_model_part_done(model, model->parts[0].kind->name);
     dit_start_picture_free(&r.start);
     dit_sampler_free(r.sampler);
-    dit_image_free(&r.preview);
-    free(r.answers);
+    dit_image_free(&r.shown);
+    for (int i = 0; i < 3; i++)
+        free(r.answers[i]);
     free(r.average);
     free(r.output);
     free(r.noise);

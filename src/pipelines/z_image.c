@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PACK = 2, TOKENS = 512, SIDE = 1024, MOST_ROWS = 28 };
+enum { PACK = 2, TOKENS = 512, SIDE = 1024, MOST_ROWS = 16 };
 
 static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
@@ -21,8 +21,6 @@ static dit_status start(dit_model *m, dit_job *job, dit_error *error)
                         multiple);
     dit_job_choose(m, job, 50, 5);
     job->guided = job->guidance_scale > 0;
-    if (job->count > MOST_ROWS / 2)
-        return dit_fail(error, DIT_BAD_ARGUMENT, "--num: this model draws at most %d pictures at once", MOST_ROWS / 2);
     job->channels = (int64_t)dit_model_part_number(m, "transformer", "in_channels", 16, error);
     if (error->status || dit_job_size(m, job, SIDE, SIDE, multiple, error))
         return error->status;
@@ -92,9 +90,8 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
 static void describe(const dit_model *m, dit_graph *g, const dit_job *job, dit_tensor latents, dit_tensor time,
                      dit_named_tensors *in)
 {
-    static const char *const names[MOST_ROWS] = {
-        "x.0",  "x.1",  "x.2",  "x.3",  "x.4",  "x.5",  "x.6",  "x.7",  "x.8",  "x.9",  "x.10", "x.11", "x.12", "x.13",
-        "x.14", "x.15", "x.16", "x.17", "x.18", "x.19", "x.20", "x.21", "x.22", "x.23", "x.24", "x.25", "x.26", "x.27"};
+    static const char *const names[MOST_ROWS] = {"x.0", "x.1", "x.2",  "x.3",  "x.4",  "x.5",  "x.6",  "x.7",
+                                                 "x.8", "x.9", "x.10", "x.11", "x.12", "x.13", "x.14", "x.15"};
     (void)m;
     for (int64_t i = 0; i < job->rows; i++) {
         dit_tensor x = dit_slice(g, latents, 0, i, 1, 1); // (1, C, H, W), seen as (C, 1, H, W)
@@ -161,6 +158,7 @@ const dit_pipeline_class dit_pipeline_class_z_image = {
     .name = "ZImagePipeline",
     .older_names = (const char *const[]){"ZImageImg2ImgPipeline", "ZImageInpaintPipeline", NULL},
     .parts = parts,
+    .most_batch = MOST_ROWS / 2,
     .start = start,
     .encode = encode,
     .describe = describe,
