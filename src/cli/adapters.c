@@ -19,20 +19,28 @@ dit_status adapters_add(dit_model *model, const struct option_value *lora, dit_e
     return error->status;
 }
 
-dit_status adapters_of_prompt(dit_model *model, const char *folder, const char *prompt, dit_prompt_loras *loras,
-                              dit_error *error)
+dit_status adapters_in_prompt(const char *prompt, dit_prompt_loras *loras, dit_error *error)
 {
     if (dit_prompt_take_loras(prompt, loras, error)) {
         dit_error_locate(error, "--prompt");
         return error->status;
     }
+    for (size_t i = 0; i < loras->count; i++) {
+        const char *name = loras->lora[i].name;
+        if (!strchr(name, '/') && name[0] != '.') // a prompt may come from anywhere; a file only from that folder
+            continue;
+        dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: <lora:%.100s> is no name of a file in --lora-dir", name);
+        dit_prompt_loras_free(loras);
+        return error->status;
+    }
+    return DIT_OK;
+}
+
+dit_status adapters_add_named(dit_model *model, const char *folder, const dit_prompt_loras *loras, dit_error *error)
+{
     for (size_t i = 0; i < loras->count && !error->status; i++) {
         char path[4096];
-        const char *name = loras->lora[i].name;
-        if (strchr(name, '/') || name[0] == '.') // a prompt may come from anywhere; a file only from that folder
-            return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: <lora:%.100s> is no name of a file in --lora-dir",
-                            name);
-        if ((size_t)snprintf(path, sizeof path, "%s/%s.safetensors", folder, name) >= sizeof path)
+        if ((size_t)snprintf(path, sizeof path, "%s/%s.safetensors", folder, loras->lora[i].name) >= sizeof path)
             return dit_fail(error, DIT_NO_FILE, "--lora-dir: the path is too long");
         dit_model_add_lora(model, path, loras->lora[i].weight, error);
     }

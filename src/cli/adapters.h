@@ -8,9 +8,10 @@
 
 // --lora FILE or FILE=0.8, any number of them.
 dit_status adapters_add(dit_model *model, const struct option_value *lora, dit_error *error);
-// Takes every <lora:name:0.8> out of a prompt and adds `folder`/name.safetensors. `loras` then holds the prompt without
-// them; it is freed with dit_prompt_loras_free, also after a failure.
-dit_status adapters_of_prompt(dit_model *model, const char *folder, const char *prompt, dit_prompt_loras *loras,
-                              dit_error *error);
+// Takes every <lora:name:0.8> out of a prompt; a name that is a path is refused. `loras` then holds them and the prompt
+// without; it is freed with dit_prompt_loras_free, and empty after a failure.
+dit_status adapters_in_prompt(const char *prompt, dit_prompt_loras *loras, dit_error *error);
+// Adds `folder`/name.safetensors for each.
+dit_status adapters_add_named(dit_model *model, const char *folder, const dit_prompt_loras *loras, dit_error *error);
 
 #endif

@@ -180,7 +180,10 @@ struct session {
     struct pictures pictures;
     int *skip_layers, skip_layer_count;
     double load_seconds;
-    int drawn; // pictures written by the interactive mode
+    int drawn;              // pictures written by the interactive mode
+    int own_loras;          // that --lora names, for every picture
+    dit_prompt_loras loras; // of the prompt before
+    bool reset;             // the model may hold other ones than these
 };
 
 static uint64_t new_seed(void)
@@ -353,6 +356,33 @@ static dit_request request_of(const struct session *s)
     return r;
 }
 
+static bool are_same(const dit_prompt_loras *a, const dit_prompt_loras *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = a->lora[i].weight == b->lora[i].weight && !strcmp(a->lora[i].name, b->lora[i].name);
+    return same;
+}
+
+// Brings the model's adapters from those of the last prompt to those of this one, whose other words become
+// s->loras.prompt.
+static dit_status change_loras(struct session *s, const char *prompt, dit_error *error)
+{
+    const char *folder = s->call->option[LORA_DIR].text;
+    dit_prompt_loras next = {0};
+    if (adapters_in_prompt(prompt, &next, error))
+        return error->status;
+    const bool changes = s->reset || !are_same(&next, &s->loras);
+    dit_prompt_loras_free(&s->loras);
+    s->loras = next;
+    if (!changes)
+        return DIT_OK;
+    s->reset = true; // until all have been added
+    if (!dit_model_keep_loras(s->model, s->own_loras, error) && !adapters_add_named(s->model, folder, &next, error))
+        s->reset = false;
+    return error->status;
+}
+
 static dit_status draw_prompt(void *context, const struct interactive_settings *settings, const char *prompt,
                               dit_error *error)
 {
@@ -360,6 +390,11 @@ static dit_status draw_prompt(void *context, const struct interactive_settings *
     char output[4096];
     dit_request r = request_of(s);
     r.prompt = prompt;
+    if (s->call->option[LORA_DIR].given) {
+        if (change_loras(s, prompt, error))
+            return error->status;
+        r.prompt = s->loras.prompt;
+    }
     if (settings->negative_prompt[0])
         r.negative_prompt = settings->negative_prompt;
     r.seed = settings->seed;
@@ -406,7 +441,6 @@ static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
     struct session s = {.call = call, .output = o[OUTPUT].given ? o[OUTPUT].text : "out.png"};
-    dit_prompt_loras loras = {0};
     double start = dit_seconds_now();
     if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
@@ -417,9 +451,13 @@ static dit_status run(const struct call *call, dit_error *error)
         !model_open(&o[MODEL], &o[BASE], &o[PART], &o[PIPELINE], &s.model, error)) {
         dit_request r = request_of(&s);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
-        if (r.prompt && o[LORA_DIR].given && !adapters_of_prompt(s.model, o[LORA_DIR].text, r.prompt, &loras, error))
-            r.prompt = loras.prompt;
-        if (!error->status && !adapters_add(s.model, &o[LORA], error)) {
+        if (!adapters_add(s.model, &o[LORA], error)) {
+            s.own_loras = s.model->lora_count;
+            if (r.prompt && o[LORA_DIR].given && !adapters_in_prompt(r.prompt, &s.loras, error) &&
+                !adapters_add_named(s.model, o[LORA_DIR].text, &s.loras, error))
+                r.prompt = s.loras.prompt;
+        }
+        if (!error->status) {
             s.load_seconds = dit_seconds_now() - start;
             draw_all(&s, &r, error);
         }
@@ -427,7 +465,7 @@ static dit_status run(const struct call *call, dit_error *error)
     dit_model_close(s.model);
     close_pictures(&s.pictures);
     free(s.skip_layers);
-    dit_prompt_loras_free(&loras);
+    dit_prompt_loras_free(&s.loras);
     return error->status;
 }
 

@@ -61,9 +61,19 @@ dit_status dit_model_add_lora(dit_model *m, const char *path, double strength, d
     return DIT_OK;
 }
 
+static void drop(dit_model *m, int kept)
+{
+    while (m->lora_count > kept)
+        free(m->loras[--m->lora_count].path);
+}
+
+dit_status dit_model_keep_loras(dit_model *m, int count, dit_error *error)
+{
+    drop(m, count);
+    return dit_model_reopen_parts(m, error);
+}
+
 void dit_model_free_loras(dit_model *m)
 {
-    for (int i = 0; i < m->lora_count; i++)
-        free(m->loras[i].path);
-    m->lora_count = 0;
+    drop(m, 0);
 }

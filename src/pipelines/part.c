@@ -117,6 +117,13 @@ dit_status dit_model_open_parts(dit_model *m, dit_error *error)
     return error->status;
 }
 
+dit_status dit_model_reopen_parts(dit_model *m, dit_error *error)
+{
+    for (int i = 0; i < m->part_count; i++)
+        close_part(m, &m->parts[i]);
+    return dit_model_open_parts(m, error);
+}
+
 void dit_model_close_parts(dit_model *m)
 {
     for (int i = 0; i < m->part_count; i++)

@@ -200,11 +200,15 @@ void dit_model_keep_parts(dit_model *model, bool keep);
 // Finds all parts that the class needs, and opens them. What is nowhere is DIT_NO_FILE, which names all of it.
 dit_status dit_model_find_parts(dit_model *model, dit_error *error);
 dit_status dit_model_open_parts(dit_model *model, dit_error *error);
+// Closes what is open and opens all parts, for weights as they are in their files.
+dit_status dit_model_reopen_parts(dit_model *model, dit_error *error);
 void dit_model_close_parts(dit_model *model);
-// Adds the low-rank adapters (LoRA, DoRA) of a file by diffusers, PEFT or kohya's scripts, before the first picture is
+// Adds the low-rank adapters (LoRA, DoRA) of a file by diffusers, PEFT or kohya's scripts, before a picture is
 // drawn; `strength` is what they count, 1 as they were trained. May be called for several files. Fails with
 // DIT_BAD_FILE when they do not fit the model, which is then not to be used.
 dit_status dit_model_add_lora(dit_model *model, const char *path, double strength, dit_error *error);
+// Takes back all adapters but the first `count` files of them, for the pictures that follow.
+dit_status dit_model_keep_loras(dit_model *model, int count, dit_error *error);
 // The adapters that the model has been given, into a part that was opened (pipelines/lora.c).
 dit_status dit_model_apply_loras(dit_model *model, dit_part *part, dit_error *error);
 void dit_model_free_loras(dit_model *model);

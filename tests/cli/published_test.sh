@@ -77,6 +77,31 @@ refuse 2 '--flow-shift: this model predicts no flow' generate --model "$pixart" 
 refuse 2 '--sampler.*SCMScheduler' generate --model "$whole/sana-sprint/model" -p x --sampler euler
 refuse 2 '--sampler' generate --model "$pixart" -p x --sampler dpm
 
+# ---- Adapters in the prompts of the interactive mode: each prompt's own, and none of the one before.
+mkdir adapters
+ones() { printf '\\0000\\0000\\0200\\0077%.0s' $(seq "$1"); }
+layer=transformer.transformer_blocks.0.attn.to_q
+tensors adapters/strong.safetensors "{\"$layer.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,16],\"data_offsets\":[0,64]},\
+\"$layer.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[16,1],\"data_offsets\":[64,128]}}" "$(ones 32)"
+for bound in "" "--memory 500M"; do
+    rm -f out-*.png
+    printf '%s\n' 'fox' '<lora:strong>fox' 'fox <lora:strong:0.5>' '<lora:strong>fox' 'fox' '<lora:strong:0>fox' |
+        "$dit" generate -i --model "$sd3" "${small[@]}" $bound --lora-dir adapters >shown 2>said ||
+        fail "adapters of prompts: $(cat said)"
+    same out-1.png out-5.png
+    same out-1.png out-6.png
+    same out-2.png out-4.png
+    differ out-1.png out-2.png
+    differ out-2.png out-3.png
+done
+printf '%s\n' 'fox' '<lora:none>fox' | "$dit" generate -i --model "$sd3" "${small[@]}" --lora-dir adapters >shown 2>said &&
+    fail "an adapter that is not there"
+grep -q 'adapters/none.safetensors' said || fail "an adapter that is not there: $(cat said)"
+draw by_prompt "$sd3" -p '<lora:strong>fox' --lora-dir adapters
+draw by_flag "$sd3" -p fox --lora adapters/strong.safetensors
+same by_prompt by_flag
+rm -f ./*.png
+
 # ---- One picture after another within a bound: parts are opened again for each.
 printf 'fox\nfox\n' | "$dit" generate -i --model "$flux" "${small[@]}" --memory 500M >shown 2>said ||
     fail "two prompts within a bound: $(cat said)"
