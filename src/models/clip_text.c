@@ -4,8 +4,9 @@
 #include <math.h>
 
 struct config {
-    int vocabulary, width, feed_forward, projection, layers, heads, positions;
-    int64_t eos; // end of text; 2 in old files, where it is wrong and the largest id is taken instead
+    int vocabulary, width, feed_forward, layers, heads, positions;
+    int projection; // features of the space that pictures share; 0: the pooled state itself is in it
+    int64_t eos;    // end of text; 2 in old files, where it is wrong and the largest id is taken instead
     float norm_eps;
     dit_text_activation activation;
 };
@@ -91,7 +92,8 @@ static void describe_projected(dit_graph *g, const void *config, const dit_named
 {
     const struct config *c = config;
     dit_tensor pooled = describe(g, c, in, out); // (B, C)
-    dit_named_add(out, "text_embeds", nn_linear(g, "text_projection", pooled, c->projection, false));
+    dit_named_add(out, "text_embeds",
+                  c->projection ? nn_linear(g, "text_projection", pooled, c->projection, false) : pooled);
 }
 
 static dit_status configure(void *config, dit_json json, dit_error *error)
@@ -101,7 +103,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->vocabulary = (int)dit_json_int_or(json, "vocab_size", 49408, 1, 1 << 24, error);
     c->width = (int)dit_json_int_or(json, "hidden_size", 512, 1, 1 << 16, error);
     c->feed_forward = (int)dit_json_int_or(json, "intermediate_size", 2048, 1, 1 << 20, error);
-    c->projection = (int)dit_json_int_or(json, "projection_dim", 512, 1, 1 << 16, error);
+    c->projection = (int)dit_json_int_or(json, "projection_dim", 512, 0, 1 << 16, error);
     c->layers = (int)dit_json_int_or(json, "num_hidden_layers", 12, 1, DIT_TEXT_MOST_LAYERS, error);
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 8, 1, 1024, error);
     c->positions = (int)dit_json_int_or(json, "max_position_embeddings", 77, 1, 1 << 20, error);

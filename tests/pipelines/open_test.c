@@ -1,6 +1,6 @@
 // tests/pipelines/open_test.c: models from files and parts that lack something, hold too much or are no models: each is
 // refused in one line that names what and where. That whole ones draw is whole_test.c's business.
-#include "../io/support.h"
+#include "../models/distance.h"
 #include "pipelines/pipeline.h"
 #include <sys/stat.h>
 
@@ -122,19 +122,22 @@ static void all_that_a_file_lacks_is_named_at_once(void **state)
     scratch_remove(&s);
 }
 
-// Opens the file with the base and asks for a picture.
-static dit_error draw(const char *path)
+// Opens the file with the base and draws what the case flux-schnell does; writes its latents, unless that is NULL.
+static dit_error draw(const char *path, const char *latents)
 {
     dit_error error = {0};
     dit_model *model;
+    dit_job job = {0};
     dit_image image = {0};
     dit_request request = dit_request_default();
-    request.prompt = "x";
-    request.steps = 1;
-    request.width = request.height = 16;
+    request.prompt = "";
+    request.steps = 3;
+    request.width = request.height = 32;
+    request.seed = 12;
     const dit_model_options options = {.base = BASE};
-    if (!dit_model_open_with(path, &options, &model, &error))
-        dit_generate(model, &request, NULL, &image, &error);
+    if (!dit_model_open_with(path, &options, &model, &error) && !dit_job_start(model, &request, &job, &error))
+        dit_generate_job(model, &job, NULL, &image, latents, &error);
+    dit_job_end(&job);
     dit_image_free(&image);
     dit_model_close(model);
     return error;
@@ -147,14 +150,133 @@ static void a_file_with_a_missing_tensor_is_refused(void **state)
     scratch_make(&s);
     const char *path = scratch_path(&s, "x.safetensors");
     write_changed(path, "model.diffusion_model.", NULL, false);
-    dit_error error = draw(path);
+    dit_error error = draw(path, NULL);
     assert_fine(error);
     write_changed(path, "model.diffusion_model.", "double_blocks.0.img_mlp.2.weight", false);
-    error = draw(path);
+    error = draw(path, NULL);
     assert_refused(&error, DIT_BAD_FILE, "transformer_blocks.0.ff.net.2.weight: the file lacks this tensor");
     write_changed(path, "no.such.beginning.", NULL, false); // taken for published names, with the base's configuration
-    error = draw(path);
+    error = draw(path, NULL);
     assert_refused(&error, DIT_BAD_FILE, "the file lacks this tensor");
+    scratch_remove(&s);
+}
+
+// Tensors of several files, whose bytes stay the files'.
+struct collection {
+    dit_tensor_file *files[4];
+    int file_count;
+    dit_safetensors_item items[300];
+    char names[300][200];
+    size_t count;
+};
+
+// Adds a file's tensors under a beginning of names; with `zeros` none of them says anything.
+static void collect(struct collection *c, const char *path, const char *prefix, bool zeros)
+{
+    static float nothing[1 << 16];
+    dit_error error = {0};
+    dit_tensor_file **file = &c->files[c->file_count++];
+    dit_tensor_file_open(file, path, &error);
+    assert_fine(error);
+    for (size_t i = 0; i < dit_tensor_file_count(*file); i++, c->count++) {
+        dit_array a;
+        dit_tensor_file_array(*file, i, &a, &error);
+        assert_fine(error);
+        snprintf(c->names[c->count], sizeof c->names[0], "%s%s", prefix, dit_tensor_file_at(*file, i).name);
+        assert_true(dit_shape_count(&a.shape) <= 1 << 16);
+        c->items[c->count] =
+            (dit_safetensors_item){c->names[c->count], a.dtype, a.shape, zeros ? (void *)nothing : a.data};
+    }
+}
+
+static double distance_from_schnell(const char *path)
+{
+    dit_error error = {0};
+    dit_safetensors *found, *wanted;
+    dit_array a, b;
+    dit_safetensors_open(&found, path, &error);
+    dit_safetensors_open(&wanted, WHOLE "flux-schnell/result.safetensors", &error);
+    dit_safetensors_get(found, "latents", &a, &error);
+    dit_safetensors_get(wanted, "latents", &b, &error);
+    assert_fine(error);
+    double distance = distance_of(&a, &b, 0).largest;
+    dit_safetensors_close(found);
+    dit_safetensors_close(wanted);
+    return distance;
+}
+
+// Text encoders as ComfyUI keeps them beside the transformer. That they are used, and not the base's, shows when the
+// file's are zeros.
+static void text_encoders_of_the_file_come_before_the_bases(void **state)
+{
+    (void)state;
+    static const char clip[] = WHOLE "flux-schnell/model/text_encoder/model.safetensors";
+    static const char t5[] = WHOLE "flux-schnell/model/text_encoder_2/model.safetensors";
+    for (int zeros = 0; zeros < 3; zeros++) {
+        static struct collection c;
+        scratch s;
+        dit_error error = {0};
+        c = (struct collection){0};
+        scratch_make(&s);
+        const char *path = scratch_path(&s, "x.safetensors");
+        collect(&c, FILE_OF_FLUX, "model.diffusion_model.", false);
+        collect(&c, clip, "text_encoders.clip_l.transformer.text_model.", zeros == 1);
+        collect(&c, t5, "text_encoders.t5xxl.transformer.", zeros == 2);
+        dit_safetensors_write(path, c.items, c.count, NULL, 0, NULL, NULL, &error);
+        assert_fine(error);
+        char latents[600];
+        snprintf(latents, sizeof latents, "%s", scratch_path(&s, "latents.safetensors"));
+        error = draw(scratch_path(&s, "x.safetensors"), latents);
+        assert_fine(error);
+        double distance = distance_from_schnell(latents);
+        print_message("%s: %.2g\n", zeros == 0 ? "as they are" : zeros == 1 ? "CLIP zero" : "T5 zero", distance);
+        assert_true(zeros ? distance > 1e-3 : distance < 1e-5);
+        for (int i = 0; i < c.file_count; i++)
+            dit_tensor_file_close(c.files[i]);
+        scratch_remove(&s);
+    }
+}
+
+// Stable Diffusion 3's files keep OpenAI's CLIP without its projection, and take the identity for it.
+static void clip_without_a_projection_gives_its_pooled_state(void **state)
+{
+    (void)state;
+    static struct collection c;
+    static const char *const classes[] = {"CLIPTextModelWithProjection", NULL};
+    static const char config[] = WHOLE "flux-schnell/model/text_encoder/config.json";
+    scratch s;
+    dit_error error = {0};
+    dit_component plain, projected;
+    dit_arrays in = {0}, a = {0}, b = {0};
+    scratch_make(&s);
+    const char *path = scratch_path(&s, "clip_l.safetensors");
+    collect(&c, WHOLE "flux-schnell/model/text_encoder/model.safetensors", "text_model.", false);
+    dit_safetensors_write(path, c.items, c.count, NULL, 0, NULL, NULL, &error);
+    assert_fine(error);
+    dit_component_open_with(&plain, path, &(dit_component_options){.known_path = config}, &error);
+    dit_component_open_with(&projected, path,
+                            &(dit_component_options){.classes = classes,
+                                                     .known_text =
+                                                         "{\"num_attention_heads\": 2, \"eos_token_id\": 1153, "
+                                                         "\"hidden_act\": \"quick_gelu\", \"projection_dim\": 20}"},
+                            &error);
+    assert_fine(error);
+    assert_string_equal(plain.class->name, "CLIPTextModel");
+    dit_array *ids = dit_arrays_add(&in, "input_ids", DIT_I64, DIT_SHAPE(1, 5), &error);
+    for (int i = 0; i < 5; i++)
+        ((int64_t *)ids->data)[i] = i < 4 ? 7 * i : 1153;
+    dit_component_call(&plain, DIT_FORWARD, &in, (const char *const[]){"pooler_output", NULL}, NULL, &a, &error);
+    dit_component_call(&projected, DIT_FORWARD, &in, (const char *const[]){"text_embeds", NULL}, NULL, &b, &error);
+    assert_fine(error);
+    const dit_array *pooled = dit_arrays_find(&a, "pooler_output"), *embeds = dit_arrays_find(&b, "text_embeds");
+    assert_true(dit_shape_equal(&pooled->shape, &embeds->shape));
+    assert_memory_equal(pooled->data, embeds->data, dit_array_bytes(pooled));
+    dit_arrays_free(&in);
+    dit_arrays_free(&a);
+    dit_arrays_free(&b);
+    dit_component_close(&plain);
+    dit_component_close(&projected);
+    dit_tensor_file_close(c.files[0]);
     scratch_remove(&s);
 }
 
@@ -196,6 +318,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_or_misnamed_is_said),
         cmocka_unit_test(all_that_a_file_lacks_is_named_at_once),
         cmocka_unit_test(a_file_with_a_missing_tensor_is_refused),
+        cmocka_unit_test(text_encoders_of_the_file_come_before_the_bases),
+        cmocka_unit_test(clip_without_a_projection_gives_its_pooled_state),
         cmocka_unit_test(published_models_have_schedulers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
