@@ -54,6 +54,9 @@ typedef enum dit_activation {
     DIT_RELU,
 } dit_activation;
 
+// Attention that rounds its weights does so beside the largest score so far, this many keys at a time, as torch's does.
+enum { DIT_ATTENTION_KEYS = 512 };
+
 typedef enum dit_pad_mode { DIT_PAD_VALUE, DIT_PAD_REPLICATE, DIT_PAD_REFLECT } dit_pad_mode;
 
 typedef enum dit_resize_mode {

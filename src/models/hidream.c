@@ -55,6 +55,12 @@ static dit_tensor heads(dit_graph *g, const dit_hidream_config *c, const char *p
     return dit_reshape(g, y, DIT_SHAPE(dit_extent(g, y, 0), dit_extent(g, y, 1), c->heads, c->head_width));
 }
 
+static dit_tensor output(dit_graph *g, const char *name, dit_tensor x, bool apart)
+{
+    int64_t C = dit_extent(g, x, -1);
+    return apart ? nn_linear_apart(g, name, x, C) : nn_linear(g, name, x, C, true);
+}
+
 // Attention over the picture, or the joint sequence, and, when given, a text with projections of its own, which is
 // replaced. x: (B, T, C). Keys beyond the mask are zero, and are attended to as such.
 static dit_tensor attention(dit_graph *g, const struct hidream *h, dit_tensor x, dit_tensor *text)
@@ -78,9 +84,12 @@ static dit_tensor attention(dit_graph *g, const struct hidream *h, dit_tensor x,
         v = dit_tap(g, "v", v);
         y = dit_attention(g, q, k, v, DIT_NONE, 1 / sqrtf((float)c->head_width), false);
         y = dit_reshape(g, y, DIT_SHAPE(B, T + S, C));
+        // Parts of one sequence lie side by side when there is a single sample.
+        dit_tensor picture = text ? dit_slice(g, y, 1, 0, T, 1) : y;
+        bool apart = text && B > 1;
         if (text)
-            *text = nn_linear(g, "to_out_t", dit_slice(g, y, 1, T, S, 1), C, true);
-        y = nn_linear(g, "to_out", text ? dit_slice(g, y, 1, 0, T, 1) : y, C, true);
+            *text = output(g, "to_out_t", dit_slice(g, y, 1, T, S, 1), apart);
+        y = output(g, "to_out", picture, apart);
     }
     return y;
 }

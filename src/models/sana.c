@@ -22,7 +22,7 @@ static dit_tensor self_attention(dit_graph *g, const dit_sana_config *c, dit_ten
         y = dit_reshape(g, nn_linear_attention(g, q, k, v), *dit_shape_of(g, x)); // (B, T, C)
         if (dtype != DIT_F32)
             y = dit_cast(g, y, dtype);
-        y = nn_linear(g, "to_out.0", y, dit_extent(g, x, -1), true);
+        y = nn_linear_apart(g, "to_out.0", y, dit_extent(g, x, -1)); // made with a head's features before its tokens
         if (dtype == DIT_F16)
             y = dit_clamp(g, y, -65504, 65504);
     }
@@ -44,14 +44,16 @@ static dit_tensor feed_forward(dit_graph *g, const dit_sana_config *c, dit_tenso
     return dit_transpose(g, dit_reshape(g, y, DIT_SHAPE(B, C, rows * columns)), 1, 2);
 }
 
-// One block. x: (B, T, C). The second norm stands before the feed-forward, none before the cross-attention.
-static dit_tensor block(dit_graph *g, const dit_sana_config *c, dit_tensor x, const struct condition *on)
+// One block. x: (B, T, C). The second norm stands before the feed-forward, none before the cross-attention. The first
+// block's x are pixels of a convolution, whose features do not lie side by side.
+static dit_tensor block(dit_graph *g, const dit_sana_config *c, int layer, dit_tensor x, const struct condition *on)
 {
     const nn_attention_options to_text = {.heads = c->cross_heads,
                                           .head_width = c->cross_head_width,
                                           .qk_norm = c->qk_norm,
                                           .qk_norm_eps = 1e-5f,
-                                          .mask = on->mask};
+                                          .mask = on->mask,
+                                          .queries_apart = layer == 0};
     dit_tensor m[6]; // (B, 1, C) each: shift, scale, gate of attention, then of the feed-forward
     nn_scale_shift_table(g, on->modulation, 6, m);
 
@@ -151,7 +153,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     embed_text(g, c, in, batch, dtype, &on);
     for (int i = 0; i < c->layers; i++) {
         DIT_SCOPE (g, "transformer_blocks.%d", i)
-            x = block(g, c, x, &on);
+            x = block(g, c, i, x, &on);
         x = add_control(g, in, x, i);
     }
 

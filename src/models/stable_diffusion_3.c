@@ -22,7 +22,9 @@ static dit_tensor block(dit_graph *g, const dit_sd3_config *c, int layer, dit_te
 {
     const nn_attention_options attention = {
         .heads = c->heads, .head_width = c->head_width, .qk_norm = c->qk_norm, .qk_norm_eps = 1e-6f};
-    const nn_joint_options joint = {.context_pre_only = layer == c->layers - 1};
+    // The two streams are parts of one sequence, which lie side by side when there is a single sample.
+    const nn_joint_options joint = {.context_pre_only = layer == c->layers - 1,
+                                    .outputs_apart = dit_extent(g, x, 0) > 1};
     dit_tensor m[9], text_m[6]; // (B, 1, C) each: shift, scale, gate of attention, of the feed-forward, of attn2
     dit_tensor h = nn_adaptive_norm_zero(g, "norm1", x, condition, c->dual[layer] ? 9 : 6, m, &NORM);
     dit_tensor text_h = joint.context_pre_only

@@ -28,12 +28,27 @@ static dit_tensor split_and_norm(dit_graph *g, const char *norm, dit_tensor x, i
     return DIT_NONE;
 }
 
+// What was projected, (B, T, heads * head_width), as heads, (B, T, heads, head_width), normed and turned.
+static dit_tensor norm_and_turn(dit_graph *g, const char *norm, dit_tensor y, int heads, dit_tensor rope,
+                                const nn_attention_options *o)
+{
+    y = split_and_norm(g, norm, y, heads, o);
+    return !norm || dit_is_none(rope) ? y : dit_rope(g, y, rope, o->rope_interleaved, false);
+}
+
 dit_tensor nn_heads(dit_graph *g, const char *projection, const char *norm, dit_tensor x, int heads, dit_tensor rope,
                     const nn_attention_options *o)
 {
     dit_tensor y = nn_linear(g, projection, x, (int64_t)heads * o->head_width, !o->no_qkv_bias);
-    y = split_and_norm(g, norm, y, heads, o);
-    return !norm || dit_is_none(rope) ? y : dit_rope(g, y, rope, o->rope_interleaved, false);
+    return norm_and_turn(g, norm, y, heads, rope, o);
+}
+
+static dit_tensor queries(dit_graph *g, dit_tensor x, const nn_attention_options *o)
+{
+    if (!o->queries_apart || o->no_qkv_bias)
+        return nn_heads(g, "to_q", "norm_q", x, o->heads, o->rope, o);
+    dit_tensor y = nn_linear_apart(g, "to_q", x, (int64_t)o->heads * o->head_width);
+    return norm_and_turn(g, "norm_q", y, o->heads, o->rope, o);
 }
 
 dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor context, const nn_attention_options *o)
@@ -45,7 +60,7 @@ dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor
     if (dit_is_none(context))
         context = x;
     DIT_SCOPE (g, "%s", name) {
-        dit_tensor q = nn_heads(g, "to_q", "norm_q", x, o->heads, o->rope, o);        // (B, T, H, D)
+        dit_tensor q = queries(g, x, o);                                              // (B, T, H, D)
         dit_tensor k = nn_heads(g, "to_k", "norm_k", context, kv_heads, key_rope, o); // (B, S, Hkv, D)
         dit_tensor v = nn_heads(g, "to_v", NULL, context, kv_heads, DIT_NONE, o);     // (B, S, Hkv, D)
         q = dit_tap(g, "q", q);

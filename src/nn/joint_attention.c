@@ -14,6 +14,12 @@ static dit_tensor rows_of(dit_graph *g, dit_tensor table, int64_t start, int64_t
     return dit_is_none(table) ? table : dit_slice(g, table, -3, start, count, 1);
 }
 
+static dit_tensor project(dit_graph *g, const char *name, dit_tensor y, int64_t width, const nn_attention_options *o,
+                          const nn_joint_options *joint)
+{
+    return joint->outputs_apart ? nn_linear_apart(g, name, y, width) : nn_linear(g, name, y, width, !o->no_output_bias);
+}
+
 dit_tensor nn_joint_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor *context,
                               const nn_attention_options *o, const nn_joint_options *joint)
 {
@@ -36,9 +42,9 @@ dit_tensor nn_joint_attention(dit_graph *g, const char *name, dit_tensor x, dit_
         y = dit_attention(g, q, k, v, o->mask, 1 / sqrtf((float)o->head_width), false);
         y = dit_reshape(g, y, DIT_SHAPE(B, S + T, (int64_t)o->heads * o->head_width));
         if (!joint->context_pre_only)
-            *context = nn_linear(g, "to_add_out", dit_slice(g, y, 1, context_start, S, 1), context_width,
-                                 !o->no_output_bias);                                             // (B, S, C')
-        y = nn_linear(g, "to_out.0", dit_slice(g, y, 1, start, T, 1), width, !o->no_output_bias); // (B, T, C)
+            *context = project(g, "to_add_out", dit_slice(g, y, 1, context_start, S, 1), context_width, o,
+                               joint);                                                // (B, S, C')
+        y = project(g, "to_out.0", dit_slice(g, y, 1, start, T, 1), width, o, joint); // (B, T, C)
     }
     return y;
 }

@@ -8,6 +8,7 @@
 typedef struct nn_joint_options {
     bool context_first;    // the context's tokens stand before those of x; otherwise after them
     bool context_pre_only; // the context is only attended to: it has no to_add_out
+    bool outputs_apart;    // to_out.0 and to_add_out as nn_linear_apart, with biases
 } nn_joint_options;
 
 // x: (B, T, C); context: (B, S, C'), which becomes (B, S, C'), or none when it is pre-only. Returns (B, T, C). The rope

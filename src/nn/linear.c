@@ -34,6 +34,21 @@ dit_tensor nn_linear(dit_graph *g, const char *name, dit_tensor x, int64_t featu
     return nn_linear_from(g, name, x, features, bias, dit_initial_xavier(dit_extent(g, x, -1), features));
 }
 
+dit_tensor nn_linear_apart(dit_graph *g, const char *name, dit_tensor x, int64_t features)
+{
+    int64_t K = dit_extent(g, x, -1);
+    dit_tensor y = DIT_NONE;
+    if (dit_dtype_of(g, x) == DIT_F32)
+        return nn_linear(g, name, x, features, true);
+    DIT_SCOPE (g, "%s", name) {
+        y = dit_linear(g, x, dit_parameter(g, "weight", DIT_SHAPE(features, K), dit_initial_xavier(K, features)),
+                       DIT_NONE);
+        y = dit_add(g, y, dit_parameter(g, "bias", DIT_SHAPE(features), DIT_INITIAL_ZEROS));
+        y = add_adapters(g, x, y);
+    }
+    return y;
+}
+
 dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids)
 {
     dit_tensor y = DIT_NONE;

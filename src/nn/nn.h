@@ -15,6 +15,9 @@ dit_tensor nn_linear(dit_graph *g, const char *name, dit_tensor x, int64_t featu
 // The same with a stated start of the weight.
 dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias,
                           dit_initial weight);
+// The same with a bias that is added to the rounded product in half precision, where torch does so: for rows that do
+// not lie side by side, such as part of a sequence in each sample of a batch, or tokens whose features are far apart.
+dit_tensor nn_linear_apart(dit_graph *g, const char *name, dit_tensor x, int64_t features);
 // ids: (...) -> (..., width), with NAME.weight (count, width), started normal(0, 0.02).
 dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids);
 
@@ -82,6 +85,7 @@ typedef struct nn_attention_options {
     int heads, head_width;
     int kv_heads;        // 0: as many as heads
     bool no_qkv_bias;    // to_q, to_k and to_v without biases
+    bool queries_apart;  // to_q as nn_linear_apart, with a bias
     bool no_output;      // the heads side by side, (B, T, heads * head_width), without to_out
     bool no_output_bias; // to_out.0 without
     nn_qk_norm qk_norm;  // norm_q, norm_k

@@ -35,6 +35,7 @@ typedef struct dit_attention_call {
     int64_t mask_stride[4]; // along B, H, Tq, Tk; 0 where the mask is broadcast
     float scale;
     bool causal;
+    dit_dtype weights; // what the softmax's weights are rounded to; DIT_F32: they are not
 } dit_attention_call;
 
 // q, k, v and mask are inputs 0 to 3 of `in`.

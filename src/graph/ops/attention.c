@@ -5,7 +5,10 @@
 //   scale: usually 1 / sqrt(D)     causal: query i attends to keys j <= i
 //   y: (B, Tq, H, D), dtype of q     lse: (B, H, Tq) f32, log(sum over j of exp(score_j)), for the backward pass
 // A row that may attend to nothing gives y = 0 and lse = -infinity.
-// Backward: attention_backward gives dq, dk, dv. A float mask's is made of matrices, and takes memory for all scores.
+// In half precision, `weights`, exp(score - largest score) is rounded before it meets v, but not where it enters the
+// sum that is divided by, as in torch.nn.functional.scaled_dot_product_attention on a CPU: the largest score is that of
+// the keys so far, DIT_ATTENTION_KEYS at a time. Backward: attention_backward gives dq, dk, dv. A float mask's is made
+// of matrices, and takes memory for all scores.
 #include "graph/ops/attention.h"
 #include <stdlib.h>
 
@@ -89,6 +92,13 @@ static void gradient(dit_graph *g, const dit_gradient_call *c)
     c->din[V] = dit_sibling(g, c->din[Q], 2);
 }
 
+static double rounded_to(dit_dtype dtype, double x)
+{
+    uint64_t element = 0;
+    dit_element_set(dtype, &element, 0, x);
+    return dit_element_get(dtype, &element, 0);
+}
+
 static void reference(const dit_op_call *call, const double *const *in, double *const *out)
 {
     const struct dit_attention_attributes *a = call->attributes;
@@ -100,14 +110,18 @@ static void reference(const dit_op_call *call, const double *const *in, double *
         double *y = out[0] + ((b * Tq + i) * H + h) * D, largest = -INFINITY, sum = 0;
         for (int64_t d = 0; d < D; d++)
             y[d] = 0;
-        for (int64_t j = 0; j < Tk; j++)
-            largest = fmax(largest, dit_attention_score(&inputs, b, h, i, j));
-        for (int64_t j = 0; j < Tk && largest > -INFINITY; j++) {
-            double p = exp(dit_attention_score(&inputs, b, h, i, j) - largest);
+        for (int64_t j = 0; j < Tk; j++) {
+            double before = largest;
+            for (int64_t next = j; j % DIT_ATTENTION_KEYS == 0 && next < Tk && next < j + DIT_ATTENTION_KEYS; next++)
+                largest = fmax(largest, dit_attention_score(&inputs, b, h, i, next));
+            if (largest == -INFINITY)
+                continue;
+            double p = exp(dit_attention_score(&inputs, b, h, i, j) - largest), shrink = exp(before - largest);
+            double weight = a->weights == DIT_F32 ? p : rounded_to(a->weights, p);
             const double *v = in[V] + ((b * Tk + j) * Hkv + h / (H / Hkv)) * D;
-            sum += p;
+            sum = sum * shrink + p;
             for (int64_t d = 0; d < D; d++)
-                y[d] += p * v[d];
+                y[d] = y[d] * shrink + weight * v[d];
         }
         for (int64_t d = 0; d < D && sum > 0; d++)
             y[d] /= sum;
@@ -132,6 +146,6 @@ const dit_op dit_op_attention = {
 dit_tensor dit_attention(dit_graph *g, dit_tensor q, dit_tensor k, dit_tensor v, dit_tensor mask, float scale,
                          bool causal)
 {
-    struct dit_attention_attributes a = {.scale = scale, .causal = causal};
+    struct dit_attention_attributes a = {.scale = scale, .causal = causal, .weights = dit_dtype_of(g, q)};
     return dit_apply(g, DIT_OP_attention, (dit_tensor[]){q, k, v, mask}, 4, &a);
 }

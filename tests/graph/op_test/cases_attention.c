@@ -7,6 +7,8 @@
 
 // y alone enters the loss: lse has no gradient.
 #define ATTENTION(IN, ...) CASE_WITH((SOFTMAX, .loss_outputs = 1), attention, IN, __VA_ARGS__)
+// Roundings have no finite differences.
+#define ATTENTION_ROUNDED(IN, ...) CASE_WITH((SOFTMAX, .forward_only = true), attention, IN, __VA_ARGS__)
 #define ATTENTION_BACKWARD(IN, ...) CASE_WITH((SOFTMAX), attention_backward, IN, __VA_ARGS__)
 
 static const op_case cases[] = {
@@ -30,6 +32,15 @@ static const op_case cases[] = {
               .scale = 0.17f),
     ATTENTION(INPUTS(FLOATS(1, 270, 1, 64), FLOATS(1, 270, 1, 64), FLOATS(1, 270, 1, 64), ABSENT), .scale = 0.125f,
               .causal = true),
+
+    // Weights are rounded, beside the largest score of 512 keys; of many, a few different ones, none of which lies next
+    // to the middle between two values.
+    ATTENTION_ROUNDED(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT), .scale = 0.5f,
+                      .weights = DIT_BF16),
+    ATTENTION_ROUNDED(INPUTS(FLOATS(2, 3, 2, 4), FLOATS(2, 5, 2, 4), FLOATS(2, 5, 2, 4), MASK(2, 2, 3, 5)),
+                      .scale = 0.5f, .weights = DIT_F16),
+    ATTENTION_ROUNDED(INPUTS(GRID(1, 3, 2, 1), GRID(1, 1100, 2, 1), GRID(1, 1100, 2, 1), ABSENT), .scale = 0.9f,
+                      .weights = DIT_BF16),
 
     ATTENTION_BACKWARD(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT,
                               FLOATS(2, 5, 3, 4), FIXED(1, 3, 2, 3, 5)),

@@ -4,6 +4,7 @@
 // arXiv 2205.14135).
 #include "backend/cpu/attention.h"
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/half.h"
 #include <omp.h>
 
 enum {
@@ -20,7 +21,7 @@ struct scratch {
     float *keys;          // panels of k^T, (D, all keys)
     float *values;        // panels of v, (keys of a block, D) for each block
     float *queries;       // (QUERIES, D)
-    float *scores;        // (ROWS, KEYS)
+    float *scores;        // (ROWS, DIT_ATTENTION_KEYS)
     float *product;       // (ROWS, D padded)
     float *y;             // (QUERIES, D padded) so far
     float *largest, *sum; // (QUERIES) so far
@@ -32,9 +33,10 @@ static int64_t scratch_lay_out(const dit_attention_call *a, struct scratch *s, f
     const struct {
         float **part;
         int64_t floats;
-    } parts[] = {{&s->keys, keys * a->D},   {&s->values, keys * d},  {&s->queries, QUERIES * a->D},
-                 {&s->scores, ROWS * KEYS}, {&s->product, ROWS * d}, {&s->y, QUERIES * d},
-                 {&s->largest, QUERIES},    {&s->sum, QUERIES}};
+    } parts[] = {{&s->keys, keys * a->D},       {&s->values, keys * d},
+                 {&s->queries, QUERIES * a->D}, {&s->scores, ROWS * DIT_ATTENTION_KEYS},
+                 {&s->product, ROWS * d},       {&s->y, QUERIES * d},
+                 {&s->largest, QUERIES},        {&s->sum, QUERIES}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         *parts[i].part = memory ? memory + used : NULL;
         used += dit_divide_up(parts[i].floats, 16) * 16;
@@ -42,18 +44,28 @@ static int64_t scratch_lay_out(const dit_attention_call *a, struct scratch *s, f
     return used;
 }
 
-// Block `i` of the keys: whole panels, nearly equal.
+// Block `i` of the keys: whole panels, nearly equal; or all that there is room for, where that shows in the result.
 struct block {
     int64_t j, keys;
 };
 
+// Whether weights are rounded, to f16 or bf16.
+static bool rounds(const dit_attention_call *a)
+{
+    return a->weights != DIT_F32;
+}
+
 static int64_t blocks_of(const dit_attention_call *a)
 {
-    return dit_divide_up(a->Tk, KEYS);
+    return dit_divide_up(a->Tk, rounds(a) ? DIT_ATTENTION_KEYS : KEYS);
 }
 
 static struct block block_at(const dit_attention_call *a, int64_t i)
 {
+    if (rounds(a))
+        return (struct block){i * DIT_ATTENTION_KEYS, a->Tk - i * DIT_ATTENTION_KEYS < DIT_ATTENTION_KEYS
+                                                          ? a->Tk - i * DIT_ATTENTION_KEYS
+                                                          : DIT_ATTENTION_KEYS};
     int64_t panels = dit_divide_up(a->Tk, COLUMNS), blocks = blocks_of(a);
     int64_t j = dit_part(panels, blocks, i) * COLUMNS, end = dit_part(panels, blocks, i + 1) * COLUMNS;
     return (struct block){j, (end < a->Tk ? end : a->Tk) - j};
@@ -92,6 +104,14 @@ static float soften(float *scores, int64_t keys, float *largest, float *sum)
     return shrink;
 }
 
+// Rounds the weights of a block, which have entered the sum as they were.
+static void round_weights(dit_dtype dtype, float *weights, int64_t keys)
+{
+    uint16_t rounded[DIT_ATTENTION_KEYS];
+    dit_round(dtype, rounded, weights, keys);
+    dit_widen(dtype, weights, rounded, keys);
+}
+
 // Rows `first` to first + rows of the chunk of queries from i on meet one block.
 static void meet(const dit_attention_call *a, const struct scratch *s, int64_t b, int64_t h, int64_t i, int64_t first,
                  int rows, struct block block)
@@ -99,14 +119,18 @@ static void meet(const dit_attention_call *a, const struct scratch *s, int64_t b
     int64_t d = dit_padded(a->D);
     float shrink[ROWS], *y = s->y + first * d;
     dit_score_rows(a, b, h, i + first, rows, s->queries + first * a->D, a->D, block.j, block.keys,
-                   s->keys + block.j * a->D, s->scores, KEYS);
-    for (int r = 0; r < rows; r++)
-        shrink[r] = soften(s->scores + r * KEYS, block.keys, &s->largest[first + r], &s->sum[first + r]);
+                   s->keys + block.j * a->D, s->scores, DIT_ATTENTION_KEYS);
+    for (int r = 0; r < rows; r++) {
+        float *scores = s->scores + r * DIT_ATTENTION_KEYS;
+        shrink[r] = soften(scores, block.keys, &s->largest[first + r], &s->sum[first + r]);
+        if (rounds(a))
+            round_weights(a->weights, scores, block.keys);
+    }
     if (block.j == 0) {
-        dit_tiles_across(rows, a->D, block.keys, s->scores, KEYS, 1, s->values, y, d);
+        dit_tiles_across(rows, a->D, block.keys, s->scores, DIT_ATTENTION_KEYS, 1, s->values, y, d);
         return;
     }
-    dit_tiles_across(rows, a->D, block.keys, s->scores, KEYS, 1, s->values + block.j * d, s->product, d);
+    dit_tiles_across(rows, a->D, block.keys, s->scores, DIT_ATTENTION_KEYS, 1, s->values + block.j * d, s->product, d);
     for (int r = 0; r < rows; r++)
         for (int64_t c = 0; c < d; c += DIT_LANES)
             vec_store(y + r * d + c, vec_load(y + r * d + c) * shrink[r] + vec_load(s->product + r * d + c));
@@ -168,7 +192,9 @@ static void perform(const dit_attention_call *a, const struct scratch *s, int64_
 static dit_attention_call call_of(const dit_op_call *call)
 {
     const struct dit_attention_attributes *attributes = call->attributes;
-    return dit_attention_call_of(call->in, attributes->scale, attributes->causal);
+    dit_attention_call a = dit_attention_call_of(call->in, attributes->scale, attributes->causal);
+    a.weights = attributes->weights;
+    return a;
 }
 
 static void run(const dit_op_call *call)
