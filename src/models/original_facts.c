@@ -35,23 +35,29 @@ int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
     return most + 1;
 }
 
-const char *dit_facts_metadata(const dit_facts *facts, const char *key, size_t length)
+// The key as the file has it, with its architecture for `arch`.
+static void write_key(const dit_facts *facts, const char *key, size_t length, char *full, size_t size)
 {
     static const char stem[] = "arch.";
+    const char *architecture = NULL;
+    bool is_stem = length >= sizeof stem && !strncmp(key, stem, sizeof stem - 1);
+    if (is_stem)
+        architecture = dit_tensor_file_metadata(facts->file, "general.architecture");
+    if (architecture)
+        snprintf(full, size, "%.100s.%.*s", architecture, (int)(length - sizeof stem + 1), key + sizeof stem - 1);
+    else
+        snprintf(full, size, "%.*s", (int)length, key);
+}
+
+const char *dit_facts_metadata(const dit_facts *facts, const char *key, size_t length)
+{
     char full[300];
-    int n;
     if (facts->looked)
         *facts->looked = true;
     if (!facts->file)
         return NULL;
-    if (length < sizeof stem || strncmp(key, stem, sizeof stem - 1)) {
-        n = snprintf(full, sizeof full, "%.*s", (int)length, key);
-    } else {
-        const char *architecture = dit_tensor_file_metadata(facts->file, "general.architecture");
-        n = snprintf(full, sizeof full, "%.100s.%.*s", architecture ? architecture : "",
-                     (int)(length - sizeof stem + 1), key + sizeof stem - 1);
-    }
-    return n < 0 || (size_t)n >= sizeof full ? NULL : dit_tensor_file_metadata(facts->file, full);
+    write_key(facts, key, length, full, sizeof full);
+    return dit_tensor_file_metadata(facts->file, full);
 }
 
 struct parser {
@@ -119,14 +125,16 @@ static struct name read_name(struct parser *p)
 static int64_t metadata(struct parser *p, const char *key, size_t length)
 {
     const char *text = dit_facts_metadata(p->facts, key, length);
-    char *end = NULL;
-    if (!text)
-        return fail(p, "the metadata lacks", key, length);
-    if (!strcmp(text, "true") || !strcmp(text, "false"))
+    char *end = NULL, full[300] = "";
+    if (text && (!strcmp(text, "true") || !strcmp(text, "false")))
         return *text == 't';
     errno = 0;
-    long long value = strtoll(text, &end, 10);
-    return errno || end == text || *end ? fail(p, "the metadata has no integer as", key, length) : value;
+    long long value = text ? strtoll(text, &end, 10) : 0;
+    if (text && !errno && end != text && !*end)
+        return value;
+    if (p->facts->file)
+        write_key(p->facts, key, length, full, sizeof full);
+    return fail(p, text ? "the metadata has no integer as" : "the metadata lacks", full, strlen(full));
 }
 
 // What function(name) is; n: the name's length.
