@@ -21,8 +21,8 @@ void dit_check_extent(dit_graph *g, const char *name, dit_tensor argument, int a
 // An argument of one value a sample (axis 0) must have `batch` of them, or one for all.
 void dit_check_batch(dit_graph *g, const char *name, dit_tensor argument, int64_t batch);
 
-// The one argument of an autoencoder's encoder or decoder, under whichever of its names it was given. Fails when there is
-// none, or two, or when its channels are not `channels` or its sides shorter than `least`.
+// The one argument of an autoencoder's encoder or decoder, under whichever of its names it was given. Fails when there
+// is none, or two, or when its channels are not `channels` or its sides shorter than `least`.
 dit_tensor dit_autoencoder_argument(dit_graph *g, const dit_named_tensors *in, int channels, int least);
 
 #endif

@@ -56,6 +56,22 @@ bool dit_cpu_has(dit_isa isa)
     return true;
 }
 
+bool dit_cpu_has_bf16_dots(void)
+{
+    static atomic_int known; // 0: not asked yet, 1: no, 2: yes
+    int has = atomic_load(&known);
+    if (has == 0) {
+        has = 1;
+#ifdef __x86_64__
+        unsigned eax, ebx, ecx, edx;
+        if (dit_cpu_has(DIT_AVX512) && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & 1u << 5)
+            has = 2;
+#endif
+        atomic_store(&known, has);
+    }
+    return has == 2;
+}
+
 static dit_isa best(void)
 {
     dit_isa isa = DIT_ISAS - 1;

@@ -22,6 +22,9 @@ dit_status dit_cpu_start(dit_error *error);
 // The set that dit_cpu_start settled on; before that, the best that the machine has.
 dit_isa dit_cpu_isa(void);
 
+// Whether kernels of DIT_AVX512 may use the dot products of AVX512_BF16, which a later generation of processors has.
+bool dit_cpu_has_bf16_dots(void);
+
 // How many threads a kernel that runs now uses, and the most that any will ever use, which scratch is planned for: what
 // OpenMP allowed when one of the two was first asked.
 int dit_cpu_threads(void);

@@ -76,8 +76,10 @@ VEC_INLINE void finish_copy(bool whole, const float *t, float *x, int64_t x_row,
             finish_store(whole, x + i * x_row + j, vec_load(t + i * DIT_TILE_COLUMNS + j), columns - j);
 }
 
+// What follows the sums in t (rows, DIT_TILE_COLUMNS), rows m0.. and columns n0.. of the product, to `to`, which may be
+// t.
 VEC_INLINE void finish_rows(bool whole, dit_activation activation, const dit_gemm *g, int64_t m0, int rows, int64_t n0,
-                            int columns, const float *t)
+                            int columns, const float *t, float *to, int64_t to_row)
 {
     for (int i = 0; i < rows; i++) {
         int64_t row = m0 + i;
@@ -93,7 +95,7 @@ VEC_INLINE void finish_rows(bool whole, dit_activation activation, const dit_gem
                 v *= finish_load(whole, gate + j, columns - j);
             if (residual)
                 v += finish_load(whole, residual + j, columns - j);
-            finish_store(whole, g->c + row * g->c_row + n0 + j, v, columns - j);
+            finish_store(whole, to + i * to_row + j, v, columns - j);
         }
     }
 }

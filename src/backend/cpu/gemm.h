@@ -17,14 +17,16 @@ struct dit_gemm {
     int64_t m, n, k;
     const float *a; // (m, k)
     int64_t a_row, a_k;
-    dit_dtype b_dtype;    // DIT_F32, DIT_F16, DIT_BF16: widened where it is loaded; or quantised, decoded into panels
-    const void *b;        // (k, n); when quantised, one of its strides is 1 and the other the length of a stored row
-    int64_t b_row, b_col; // from one k to the next, from one n to the next
-    const void *b_panels; // b as dit_gemm_prepare arranged it; b is not looked at then
-    dit_gemm_pack pack;   // makes the panels
+    const uint16_t *a_bf16; // in place of a; a_k is 1 then
+    dit_dtype b_dtype;      // DIT_F32, DIT_F16, DIT_BF16: widened where it is loaded; or quantised, decoded into panels
+    const void *b;          // (k, n); when quantised, one of its strides is 1 and the other the length of a stored row
+    int64_t b_row, b_col;   // from one k to the next, from one n to the next
+    const void *b_panels;   // b as dit_gemm_prepare arranged it; b is not looked at then
+    dit_gemm_pack pack;     // makes the panels
     const void *pack_context;
     float *c; // (m, n), columns side by side
     int64_t c_row;
+    uint16_t *c_bf16;      // in place of c: rounded once, after all that follows the sums
     const float *bias;     // (n)
     const float *row_bias; // (m)
     dit_activation activation;
@@ -34,6 +36,9 @@ struct dit_gemm {
     int64_t residual_row;
 };
 
+// A product in bf16 (a_bf16, and a bf16 B) uses the dot products of AVX512_BF16 where the processor has them and k is
+// even; elsewhere, and with other B, rows of A are widened as they are used.
+//
 // Computes `count` products of the shape of `product` on all threads. `at`, when given, turns a copy of `product` into
 // number i of them (pointers, and nothing that changes the shape); NULL: one product as it is. The workspace holds
 // dit_gemm_workspace(product) bytes, 64-byte aligned.

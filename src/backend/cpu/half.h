@@ -24,6 +24,16 @@ static inline void dit_round_bf16(uint16_t *y, const float *x, int64_t n)
     }
 }
 
+// Floats rounded to bf16, and left as floats.
+static inline void dit_keep_bf16(float *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t u = vbits(x[i]), rounded = (u + 0x7fffu + ((u >> 16) & 1u)) & 0xffff0000u;
+        x[i] = vfloat((u & 0x7fffffffu) > 0x7f800000u ? u | 0x400000u : rounded);
+    }
+}
+
 // Bit by bit, for what has no conversion instruction. A subnormal half is an integer times 2^-24, exact in a float.
 static inline float dit_widen_f16_bits(uint16_t h)
 {

@@ -21,12 +21,23 @@ enum {
 
 // c[i * c_row + j] = sum over p < k of a[i * a_row + p * a_k] * b[p * b_k + j], strides in elements, for i < rows and
 // j < DIT_LANES * vectors. Reads and writes nothing else, prefetches apart.
+// A bf16 B lies in pairs, (k / 2 rounded up, columns, 2) with zeros where k is odd, as AVX512_BF16 wants it: element
+// (p, j) is at b[p / 2 * 2 * b_k + 2 * j + p % 2].
 typedef void (*dit_tile)(int64_t k, const float *a, int64_t a_row, int64_t a_k, const void *b, int64_t b_k, float *c,
                          int64_t c_row);
 
 // The tile of [dtype of B: DIT_F32, DIT_F16 or DIT_BF16][vectors - 1][rows - 1].
 extern const dit_tile DIT_CPU_SYMBOL(dit_tiles)[3][DIT_TILE_VECTORS][DIT_TILE_ROWS];
 #define dit_tiles DIT_CPU_SYMBOL(dit_tiles)
+
+// The same for bf16 A and bf16 B by the dot products of AVX512_BF16: k is even, `pairs` half of it, and each row of A
+// contiguous. For processors that dit_cpu_has_bf16_dots; of the AVX-512 compilation only.
+typedef void (*dit_pair_tile)(int64_t pairs, const uint16_t *a, int64_t a_row, const void *b, int64_t b_k, float *c,
+                              int64_t c_row);
+#if defined DIT_ISA_avx512
+extern const dit_pair_tile DIT_CPU_SYMBOL(dit_pair_tiles)[DIT_TILE_VECTORS][DIT_TILE_ROWS];
+#define dit_pair_tiles DIT_CPU_SYMBOL(dit_pair_tiles)
+#endif
 
 _Static_assert(DIT_F32 == 0 && DIT_F16 == 1 && DIT_BF16 == 2, "dit_tiles is indexed by dtype");
 

@@ -17,6 +17,9 @@ static const op_case cases[] = {
     CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(15, 65), WEIGHT(33, 65), WEIGHT(33))),
     CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(3, 29, 131), WEIGHT(97, 131), WEIGHT(97))),
     CASE_WITH((LONG_SUMS), linear, INPUTS(FLOATS(100, 600), WEIGHT(200, 600), WEIGHT(200))),
+    // Longer along k than one pass, with even and odd k.
+    CASE_WITH((.forward_only = true, LONG_SUMS), linear, INPUTS(FLOATS(37, 3602), WEIGHT(70, 3602), WEIGHT(70))),
+    CASE_WITH((.forward_only = true, LONG_SUMS), linear, INPUTS(FLOATS(37, 3601), WEIGHT(70, 3601), WEIGHT(70))),
     // What fusion makes.
     CASE_WITH((.forward_only = true), linear, INPUTS(FLOATS(5, 20), WEIGHT(30, 20), WEIGHT(30)),
               .activation = DIT_SILU),

@@ -24,8 +24,9 @@ bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
     for (int k = 0; k < OP_MAX_INPUTS; k++)
         has[c->in[k].values] = true;
     if (has[OP_QUANTIZED]) {
-        *sweep = (op_sweep){DIT_F32, (dit_dtype)(DIT_F8_E4M3 + i), DIT_F32};
-        return i < DIT_DTYPES - DIT_F8_E4M3;
+        const int formats = DIT_DTYPES - DIT_F8_E4M3;
+        *sweep = (op_sweep){i < formats ? DIT_F32 : DIT_BF16, (dit_dtype)(DIT_F8_E4M3 + i % formats), DIT_F32};
+        return i < (c->op == DIT_OP_linear ? 2 : 1) * formats;
     }
     int steps = has[OP_ANY] ? 7 : has[OP_WEIGHT] ? 5 : has[OP_FLOATS] || has[OP_APART] || has[OP_GRID] ? 3 : 1;
     if (i >= steps)
@@ -208,8 +209,9 @@ static void fill_blocks(dit_dtype format, unsigned char *bytes, size_t count, ui
     }
 }
 
-// A stored weight: the rule sees what it decodes to, a kernel that decodes sees the blocks.
-static void make_quantized(op_run *run, int i, dit_dtype format)
+// A stored weight: the rule sees what it decodes to, a kernel that decodes sees the blocks. Beside `floats` in bf16 its
+// elements count as rounded to that.
+static void make_quantized(op_run *run, int i, dit_dtype format, dit_dtype floats)
 {
     dit_view *declared = &run->in[0][i], *given = &run->in[1][i];
     dit_array blocks = {format, run->c->in[i].shape, NULL};
@@ -223,7 +225,7 @@ static void make_quantized(op_run *run, int i, dit_dtype format)
     fill_blocks(format, run->memory[i], bytes, (uint64_t)i + 1);
     dit_cast_floats(DIT_F32, decoded, format, run->memory[i], count);
     for (int64_t n = 0; n < count; n++)
-        run->exact_in[i][n] = (double)decoded[n];
+        run->exact_in[i][n] = (double)(floats == DIT_BF16 ? dit_bf16_to_f32(dit_f32_to_bf16(decoded[n])) : decoded[n]);
     *declared = (dit_view){.dtype = DIT_F32, .shape = blocks.shape};
     dit_view_set_contiguous(declared);
     *given = *declared;
@@ -247,7 +249,7 @@ static void make_input(op_run *run, int i, op_sweep sweep, op_layout layout)
     if (dit_is_absent(declared))
         return;
     if (dit_dtype_is_quantized(declared->dtype)) {
-        make_quantized(run, i, declared->dtype);
+        make_quantized(run, i, declared->dtype, sweep.floats);
         return;
     }
     int64_t count = dit_shape_count(&in->shape);

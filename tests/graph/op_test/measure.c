@@ -73,11 +73,18 @@ static void measure(const op_case *c, op_sweep sweep, dit_isa isa)
     op_run_free(&run);
 }
 
-// Activations are f32; a weight is measured in every dtype that it may be stored in.
+// Activations are f32, or with a weight what the kernel reads as it is; a weight is measured in every dtype that it may
+// be stored in.
 void op_measure(const op_case *c, dit_isa isa)
 {
+    const dit_kernel *kernel = dit_cpu_kernel_of(isa, c->op);
+    bool weighs = false;
+    for (int k = 0; k < OP_MAX_INPUTS; k++)
+        weighs |= c->in[k].values == OP_WEIGHT;
     op_sweep sweep;
-    for (int i = 0; op_sweep_step(c, i, &sweep); i++)
-        if (sweep.floats == DIT_F32 && sweep.any == DIT_F32)
+    for (int i = 0; op_sweep_step(c, i, &sweep); i++) {
+        bool as_it_is = kernel && kernel->native_floats >> sweep.floats & 1 && weighs;
+        if (sweep.any == DIT_F32 ? sweep.floats == DIT_F32 || as_it_is : as_it_is)
             measure(c, sweep, isa);
+    }
 }

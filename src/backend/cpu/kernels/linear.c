@@ -1,6 +1,7 @@
 // backend/cpu/kernels/linear.c: y = residual + gate * activation(x weight^T + bias).
 #include "backend/cpu/decode.h"
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/half.h"
 
 enum { X, WEIGHT, BIAS, GATE, RESIDUAL };
 
@@ -77,6 +78,12 @@ static struct plan plan_of(const dit_op_call *call)
                             .residual = residual ? residual->data : NULL,
                         }};
     dit_gemm *g = &plan.product;
+    if (x->dtype == DIT_BF16) {
+        g->a_bf16 = x->data;
+        g->c_bf16 = y->data;
+        g->a = NULL;
+        g->c = NULL;
+    }
     bool together = true;
     int64_t y_step = g->c_row;
     for (int axis = last - 1; axis >= 0; axis--) {
@@ -109,8 +116,13 @@ static void at(const void *context, int64_t i, dit_gemm *g)
     for (int axis = 0; axis < plan->axes; axis++) {
         int64_t index = i % plan->extent[axis];
         i /= plan->extent[axis];
-        g->a += index * plan->x[axis];
-        g->c += index * plan->y[axis];
+        if (g->a_bf16) {
+            g->a_bf16 += index * plan->x[axis];
+            g->c_bf16 += index * plan->y[axis];
+        } else {
+            g->a += index * plan->x[axis];
+            g->c += index * plan->y[axis];
+        }
         if (g->gate)
             g->gate += index * plan->gate[axis];
         if (g->residual)
@@ -118,10 +130,22 @@ static void at(const void *context, int64_t i, dit_gemm *g)
     }
 }
 
+// Bytes in front of the product's workspace: room for a bias in bf16, widened.
+static size_t bias_bytes(const dit_op_call *call)
+{
+    const dit_view *bias = optional(call, BIAS);
+    return bias && bias->dtype == DIT_BF16 ? ((size_t)bias->shape.dim[0] * sizeof(float) + 63) / 64 * 64 : 0;
+}
+
 static void run(const dit_op_call *call)
 {
     struct plan plan = plan_of(call);
-    dit_gemm_run(&plan.product, plan.count, plan.axes ? at : NULL, &plan, call->workspace);
+    size_t bytes = bias_bytes(call);
+    if (bytes) {
+        dit_widen_bf16(call->workspace, call->in[BIAS].data, plan.product.n);
+        plan.product.bias = call->workspace;
+    }
+    dit_gemm_run(&plan.product, plan.count, plan.axes ? at : NULL, &plan, (char *)call->workspace + bytes);
 }
 
 static size_t workspace(const dit_op_call *call)
@@ -129,12 +153,18 @@ static size_t workspace(const dit_op_call *call)
     struct plan plan = plan_of(call);
     // Data is not there yet; whether an operand will be is what counts.
     static const float here;
+    static const uint16_t half_here;
+    static uint16_t half_there;
+    if (call->in[X].dtype == DIT_BF16) {
+        plan.product.a_bf16 = &half_here;
+        plan.product.c_bf16 = &half_there;
+    }
     plan.product.residual = optional(call, RESIDUAL) ? &here : NULL;
     plan.product.b_panels = NULL;
     size_t as_stored = dit_gemm_workspace(&plan.product);
     plan.product.b_panels = &here;
     size_t prepared = dit_gemm_workspace(&plan.product);
-    return as_stored > prepared ? as_stored : prepared;
+    return bias_bytes(call) + (as_stored > prepared ? as_stored : prepared);
 }
 
 static size_t prepared_size(const dit_op_call *call)
@@ -157,7 +187,7 @@ DIT_KERNEL(linear) = {
     .prepared_size = prepared_size,
     .prepare = prepare,
     .layout = DIT_ROWS,
-    .native_floats = 1u << DIT_F32,
+    .native_floats = 1u << DIT_F32 | 1u << DIT_BF16, // what fusion adds, a gate or a residual, is f32 with f32
     .native_weight = 1u << DIT_F32 | 1u << DIT_F16 | 1u << DIT_BF16 | DIT_QUANTIZED,
     .in_place = 1u << RESIDUAL,
 };

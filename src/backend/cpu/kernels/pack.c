@@ -1,6 +1,7 @@
 // backend/cpu/kernels/pack.c: matrices rearranged into the panels that a tile walks along.
 #include "backend/cpu/pack.h"
 #include "backend/cpu/decode.h"
+#include "backend/cpu/half.h"
 #include "backend/cpu/vec.h"
 
 enum { COLUMNS = DIT_TILE_COLUMNS };
@@ -73,36 +74,51 @@ void dit_pack_panel(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col
         pack_any(DIT_F16, b, b_row, b_col, k, columns, panel);
 }
 
-void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col, int64_t k, int columns,
-                              void *panel)
+// Columns outermost reads memory in order; a stretch at a time stays in the first cache: twice as fast as all of k.
+// Element (p, j) goes to panel[p / together * together * COLUMNS + together * j + p % together].
+VEC_INLINE void pack_halves(int together, const uint16_t *b, int64_t b_row, int64_t b_col, int64_t k, int columns,
+                            uint16_t *panel)
 {
-    if (dtype == DIT_F32) {
-        dit_pack_panel(dtype, b, b_row, b_col, k, columns, panel);
-        return;
-    }
-    // Columns outermost reads memory in order; a stretch at a time stays in the first cache: twice as fast as all of k.
     enum { STRETCH = 256 };
-    const uint16_t *from = b;
-    uint16_t *to = panel;
-    for (int64_t p0 = 0; p0 < k; p0 += STRETCH) {
-        int64_t p1 = k - p0 < STRETCH ? k : p0 + STRETCH;
+    int64_t padded = (k + together - 1) / together * together;
+    for (int64_t p0 = 0; p0 < padded; p0 += STRETCH) {
+        int64_t p1 = padded - p0 < STRETCH ? padded : p0 + STRETCH;
         for (int j = 0; j < COLUMNS; j++)
             for (int64_t p = p0; p < p1; p++)
-                to[p * COLUMNS + j] = j < columns ? from[p * b_row + j * b_col] : 0;
+                panel[p / together * together * COLUMNS + together * j + p % together] =
+                    j < columns && p < k ? b[p * b_row + j * b_col] : 0;
     }
 }
 
+void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int64_t b_col, int64_t k, int columns,
+                              void *panel)
+{
+    if (dtype == DIT_F32)
+        dit_pack_panel(dtype, b, b_row, b_col, k, columns, panel);
+    else if (dtype == DIT_BF16 && b_row == 1 && b_col % 2 == 0 && k % 2 == 0) // a pair is moved as a float is
+        dit_pack_panel(DIT_F32, b, 1, b_col / 2, k / 2, columns, panel);
+    else
+        pack_halves(dtype == DIT_BF16 ? 2 : 1, b, b_row, b_col, k, columns, panel);
+}
+
 void dit_pack_decoded_columns(dit_dtype format, const void *matrix, int64_t row, int64_t r0, int64_t e0, int64_t k,
-                              int columns, float *panel)
+                              int columns, dit_dtype dtype, void *panel)
 {
     enum { RUN = 256 }; // of a row: every format's block divides it, and COLUMNS of them stay in the first cache
     float decoded[COLUMNS * RUN] __attribute__((aligned(64)));
+    uint16_t rounded[COLUMNS * RUN] __attribute__((aligned(64)));
     const char *rows = (const char *)matrix + r0 * dit_row_bytes(format, row);
     for (int64_t p = 0; p < k; p += RUN) {
         int64_t n = k - p < RUN ? k - p : RUN;
-        for (int j = 0; j < columns; j++)
+        for (int j = 0; j < columns; j++) {
             dit_decode(format, rows + j * dit_row_bytes(format, row), e0 + p, n, decoded + j * RUN);
-        dit_pack_panel(DIT_F32, decoded, 1, RUN, n, columns, panel + p * COLUMNS);
+            if (dtype == DIT_BF16)
+                dit_round_bf16(rounded + j * RUN, decoded + j * RUN, n);
+        }
+        if (dtype == DIT_BF16)
+            dit_pack_panel_as_stored(DIT_BF16, rounded, 1, RUN, n, columns, (uint16_t *)panel + p * COLUMNS);
+        else
+            dit_pack_panel(DIT_F32, decoded, 1, RUN, n, columns, (float *)panel + p * COLUMNS);
     }
 }
 
