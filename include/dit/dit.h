@@ -62,6 +62,8 @@ typedef struct dit_model_options {
     int source_count;
     const char *base;     /* for a single file: a folder with the parts that the file lacks; NULL: its own folder */
     const char *pipeline; /* as which published class to draw ("FluxKontextPipeline"); NULL: follows from the model */
+    const char *variant;  /* of a folder's weights, "fp16" for diffusion_pytorch_model.fp16.safetensors; parts that have
+                             none of it are opened as ever. NULL: those without a variant, or the only one there is */
 } dit_model_options;
 
 /* Opens the model at `path`: a published folder, or a single file that holds the transformer and perhaps other parts;

@@ -167,26 +167,6 @@ static dit_status component_facts(const char *path, json_t **facts, dit_error *e
     return error->status;
 }
 
-// Does the folder hold weights that dit_safetensors_open would look for?
-static bool has_weights(const char *folder)
-{
-    const char *const names[] = {"diffusion_pytorch_model", "model"};
-    const char *const ends[] = {".safetensors",      ".safetensors.index.json",
-                                ".fp16.safetensors", ".fp16.safetensors.index.json",
-                                ".bf16.safetensors", ".bf16.safetensors.index.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (size_t j = 0; j < sizeof ends / sizeof *ends; j++) {
-            char name[80];
-            snprintf(name, sizeof name, "%s%s", names[i], ends[j]);
-            char *path = join(folder, name);
-            bool found = path && is_file(path);
-            free(path);
-            if (found)
-                return true;
-        }
-    return false;
-}
-
 // Facts of a pipeline's folder: model_index.json names the components, each of which has a folder. What has no weights
 // (schedulers, tokenizers) is listed by its class alone.
 static dit_status pipeline_facts(const char *path, json_t *index, json_t **facts, dit_error *error)
@@ -200,7 +180,7 @@ static dit_status pipeline_facts(const char *path, json_t *index, json_t **facts
             continue;
         char *folder = join(path, name);
         json_t *component = NULL;
-        if (folder && has_weights(folder))
+        if (folder && is_folder(folder) && dit_tensor_file_is_in(folder))
             component_facts(folder, &component, error);
         free(folder);
         if (error->status)

@@ -15,8 +15,8 @@ static dit_status read_part(const char *text, dit_model_source *source, dit_erro
 }
 
 dit_status model_open(const struct option_value *model_option, const struct option_value *base,
-                      const struct option_value *parts, const struct option_value *pipeline, dit_model **model,
-                      dit_error *error)
+                      const struct option_value *parts, const struct option_value *pipeline,
+                      const struct option_value *variant, dit_model **model, dit_error *error)
 {
     int count = (int)parts->count;
     dit_model_source *sources = calloc(parts->count + 1, sizeof *sources);
@@ -24,7 +24,11 @@ dit_status model_open(const struct option_value *model_option, const struct opti
         return dit_fail(error, DIT_NO_MEMORY, "--part: no memory for %d parts", count);
     for (int i = 0; i < count && !error->status; i++)
         read_part(parts->texts[i], &sources[i], error);
-    const dit_model_options options = {sources, count, base->text, pipeline->text};
+    const dit_model_options options = {.sources = sources,
+                                       .source_count = count,
+                                       .base = base->text,
+                                       .pipeline = pipeline->text,
+                                       .variant = variant->text};
     if (!error->status)
         dit_model_open_with(model_option->text, &options, model, error);
     for (int i = 0; i < count; i++)

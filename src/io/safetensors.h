@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/tensor.h"
 #include "base/text_pair.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,11 +20,13 @@ typedef struct dit_safetensors dit_safetensors; // see dit_safetensors_close
 //   a file NAME.safetensors,
 //   a set of shards by its NAME.safetensors.index.json, or
 //   a folder with one of these: diffusion_pytorch_model.*, else model.*; a half-precision variant (model.fp16.*,
-//   model.bf16.*) when it is all there is.
+//   model.bf16.*) when it is all there is, or another variant (model.ema.*) when it is the only one.
 // Files under 64 MiB are read into memory. Larger ones are mapped: another program that shortens a mapped file kills
 // the reader (SIGBUS), so published weights are replaced by renaming, never rewritten in place. Fails with DIT_NO_FILE,
 // DIT_BAD_FILE or DIT_NO_MEMORY.
 dit_status dit_safetensors_open(dit_safetensors **set, const char *path, dit_error *error);
+// Whether a folder has weights under one of the names above.
+bool dit_safetensors_is_in(const char *folder);
 void dit_safetensors_close(dit_safetensors *set); // may be NULL; ends every array that it handed out
 
 // The path it was opened by, or that was found in the folder.

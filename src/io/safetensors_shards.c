@@ -1,7 +1,9 @@
 // io/safetensors_shards.c: the weights of a folder, and sets of shards with their index.
 #include "io/json.h"
 #include "io/safetensors_private.h"
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +27,74 @@ static const char *const names[] = {
     "model.safetensors.index.fp16.json",
 };
 
+// "ema" of "model.ema.safetensors" or "model.safetensors.index.ema.json", which is below 64 bytes; false for other
+// names.
+static bool variant_of(const char *name, char *variant)
+{
+    static const char *const starts[] = {"diffusion_pytorch_model.", "model."};
+    static const char index[] = "safetensors.index.", shard[] = ".safetensors", json[] = ".json";
+    for (int i = 0; i < 2; i++) {
+        if (strncmp(name, starts[i], strlen(starts[i])) != 0)
+            continue;
+        const char *at = name + strlen(starts[i]), *end = shard;
+        if (!strncmp(at, index, sizeof index - 1)) {
+            at += sizeof index - 1;
+            end = json;
+        }
+        size_t size = strlen(at), tail = strlen(end);
+        if (size <= tail || size - tail >= 64 || strcmp(at + size - tail, end) != 0 || strstr(at, "-of-"))
+            continue;
+        memcpy(variant, at, size - tail);
+        variant[size - tail] = 0;
+        return true;
+    }
+    return false;
+}
+
+// The one variant of the weights in a folder that has no weights under the usual names. An empty *found: there is none;
+// more than one is an error that names two.
+static dit_status find_only_variant(dit_arena *arena, const char *folder, const char **found, dit_error *error)
+{
+    char first[64] = "", variant[64];
+    struct dirent *entry;
+    DIR *entries = opendir(folder);
+    *found = "";
+    while (entries && (entry = readdir(entries)) && !error->status) {
+        if (!variant_of(entry->d_name, variant))
+            continue;
+        if (*first && strcmp(first, variant) != 0)
+            dit_fail(error, DIT_NO_FILE, "%s: holds weights of the variants %.40s and %.40s; choose with --variant",
+                     folder, strcmp(first, variant) < 0 ? first : variant,
+                     strcmp(first, variant) < 0 ? variant : first);
+        snprintf(first, sizeof first, "%s", variant);
+        *found = dit_arena_printf(arena, "%s/%s", folder, entry->d_name);
+        if (!*found)
+            dit_fail(error, DIT_NO_MEMORY, "%s: no memory for its name", folder);
+    }
+    if (entries)
+        closedir(entries);
+    return error->status;
+}
+
+bool dit_safetensors_is_in(const char *folder)
+{
+    struct stat info;
+    struct dirent *entry;
+    bool found = false;
+    char path[4096];
+    DIR *entries = opendir(folder);
+    while (entries && !found && (entry = readdir(entries)))
+        found = variant_of(entry->d_name, path);
+    if (entries)
+        closedir(entries);
+    if (found)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, names[i]) < sizeof path && !stat(path, &info))
+            return true;
+    return false;
+}
+
 dit_status dit_safetensors_locate(dit_arena *arena, const char *path, const char **found, dit_error *error)
 {
     struct stat info;
@@ -43,6 +113,8 @@ dit_status dit_safetensors_locate(dit_arena *arena, const char *path, const char
         if (!stat(*found, &info))
             return DIT_OK;
     }
+    if (find_only_variant(arena, path, found, error) || **found)
+        return error->status;
     return dit_fail(
         error, DIT_NO_FILE,
         "%s: holds no weights; expected diffusion_pytorch_model.safetensors or model.safetensors, or one of "

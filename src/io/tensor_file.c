@@ -43,6 +43,44 @@ static bool find_other_weights(const char *folder, char *found, size_t size)
     return false;
 }
 
+bool dit_tensor_file_variant(const char *folder, const char *variant, char *found, size_t size)
+{
+    static const char *const forms[] = {
+        "diffusion_pytorch_model.safetensors.index.%s.json",
+        "diffusion_pytorch_model.%s.safetensors",
+        "model.%s.safetensors",
+        "model.safetensors.index.%s.json",
+        "diffusion_pytorch_model.%s.bin",
+        "pytorch_model.%s.bin",
+    };
+    char name[300];
+    if (strchr(variant, '/'))
+        return false;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const char *at = strstr(forms[i], "%s");
+        if ((size_t)snprintf(name, sizeof name, "%.*s%s%s", (int)(at - forms[i]), forms[i], variant, at + 2) <
+                sizeof name &&
+            (size_t)snprintf(found, size, "%s/%s", folder, name) < size && !access(found, F_OK))
+            return true;
+    }
+    return false;
+}
+
+// Pickled weights of half precision, where the folder has no others.
+static bool find_half_pickle(const char *folder, char *found, size_t size)
+{
+    const char *end;
+    return !dit_safetensors_is_in(folder) && dit_tensor_file_variant(folder, "fp16", found, size) &&
+           (end = strrchr(found, '.')) && !strcmp(end, ".bin");
+}
+
+bool dit_tensor_file_is_in(const char *folder)
+{
+    char found[4096];
+    return dit_safetensors_is_in(folder) || find_other_weights(folder, found, sizeof found) ||
+           find_half_pickle(folder, found, sizeof found);
+}
+
 // What the file starts as.
 static dit_status sniff(const char *path, dit_file_kind *kind, dit_error *error)
 {
@@ -98,7 +136,7 @@ dit_status dit_tensor_file_open(dit_tensor_file **out, const char *path, dit_err
     if (!f)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
     bool folder = is_folder(path);
-    if (folder && find_other_weights(path, found, sizeof found)) {
+    if (folder && (find_other_weights(path, found, sizeof found) || find_half_pickle(path, found, sizeof found))) {
         path = found;
         folder = false;
     }

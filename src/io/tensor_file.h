@@ -11,9 +11,15 @@ typedef enum dit_file_kind { DIT_FILE_SAFETENSORS, DIT_FILE_GGUF, DIT_FILE_TORCH
 typedef struct dit_tensor_file dit_tensor_file; // see dit_tensor_file_close
 
 // Opens a file, an index of shards, or a folder: dit_safetensors_open's, or one whose weights are
-// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin. Everything is checked, as
+// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin, or these with .fp16 before
+// their end when they are all there is. Everything is checked, as
 // the reader of its kind says, before any tensor is handed out.
 dit_status dit_tensor_file_open(dit_tensor_file **file, const char *path, dit_error *error);
+// Whether a folder holds weights that dit_tensor_file_open would look for, sound or not.
+bool dit_tensor_file_is_in(const char *folder);
+// The weights of one variant in a folder, as diffusers and transformers name them: NAME.VARIANT.safetensors,
+// NAME.safetensors.index.VARIANT.json, NAME.VARIANT.bin. False when there are none, or `found` is too small.
+bool dit_tensor_file_variant(const char *folder, const char *variant, char *found, size_t size);
 void dit_tensor_file_close(dit_tensor_file *file); // may be NULL; ends every array that it handed out
 
 dit_file_kind dit_tensor_file_kind(const dit_tensor_file *file);

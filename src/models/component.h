@@ -28,6 +28,7 @@ typedef struct dit_component_options {
     // path of a config.json, which counts where it is of the network's class, or as JSON text. All may be NULL.
     const char *const *classes, *const *prefixes;
     const char *known_path, *known_text;
+    const char *variant; // of a folder's weights, where it has them (dit_tensor_file_variant); NULL: none
 } dit_component_options;
 
 // Opens PATH/config.json and the weights beside it; or the file PATH: safetensors, GGUF or by torch.save, whose

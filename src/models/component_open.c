@@ -309,8 +309,12 @@ static dit_status open_file(dit_component *c, const char *path, const dit_compon
     *c = (dit_component){.folder = strdup(path), .dtype = options->dtype};
     if (!c->folder)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", path);
+    char variant[4096];
+    const char *weights = path;
+    if (options->variant && dit_tensor_file_variant(path, options->variant, variant, sizeof variant))
+        weights = variant;
     if (!is_file(path))
-        return open_config(c, error) ? error->status : dit_tensor_file_open(&c->file, path, error);
+        return open_config(c, error) ? error->status : dit_tensor_file_open(&c->file, weights, error);
     return dit_tensor_file_open(&c->file, path, error) ? error->status : open_file_config(c, options, original, error);
 }
 

@@ -112,6 +112,8 @@ static dit_status open_model(dit_model *m, const dit_model_options *options, dit
     char known[400];
     m->keep_parts = true;
     m->default_guidance_scale = -1;
+    if (options && options->variant && !(m->variant = strdup(options->variant)))
+        return dit_fail(error, DIT_NO_MEMORY, "--variant: no memory for its name");
     if (dit_sources_open(&m->sources, m->folder, options, error))
         return error->status;
     dit_json_file *index = dit_sources_index(m->sources);
@@ -174,6 +176,7 @@ void dit_model_close(dit_model *m)
     dit_json_close(m->scheduler);
     dit_sources_close(m->sources);
     dit_model_free_loras(m);
+    free(m->variant);
     free(m->folder);
     free(m);
 }

@@ -80,6 +80,7 @@ static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
     const bool transformer = part == &m->parts[0];
     const dit_component_options options = {
         .dtype = DIT_F32,
+        .variant = m->variant,
         .classes = part->kind->classes,
         .prefixes = part->source.prefixes[0] && !transformer ? part->source.prefixes : NULL,
         .known_path = part->source.known,
@@ -111,9 +112,15 @@ static void close_part(dit_model *m, dit_part *part)
 
 dit_status dit_model_open_parts(dit_model *m, dit_error *error)
 {
+    char path[4096];
+    bool found = !m->variant;
     for (int i = 0; i < m->part_count && !error->status; i++)
-        if (m->parts[i].source.path)
+        if (m->parts[i].source.path) {
+            found = found || dit_tensor_file_variant(m->parts[i].source.path, m->variant, path, sizeof path);
             open_part(m, &m->parts[i], error);
+        }
+    if (!error->status && !found)
+        dit_fail(error, DIT_NO_FILE, "--variant: no part of %s has weights of a variant %.60s", m->folder, m->variant);
     return error->status;
 }
 

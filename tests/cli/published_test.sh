@@ -102,6 +102,50 @@ draw by_flag "$sd3" -p fox --lora adapters/strong.safetensors
 same by_prompt by_flag
 rm -f ./*.png
 
+# ---- Variants of weights: the one asked for, or the only one; parts that have none of it as ever.
+cp -rL "$sd3" variants
+rm -rf variants/transformer/*.safetensors
+accept convert "$sd3/transformer" -o variants/transformer/diffusion_pytorch_model.fp16.safetensors --dtype f16
+draw half variants -p fox
+cp "$sd3/transformer/diffusion_pytorch_model.safetensors" variants/transformer/
+draw whole variants -p fox
+draw plain "$sd3" -p fox
+draw asked variants -p fox --variant fp16
+same whole plain
+same half asked
+differ whole half
+accept info variants --json
+mkdir shards
+python3 - variants/transformer/diffusion_pytorch_model.fp16.safetensors shards <<'EOF'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+size = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + size])
+header.pop("__metadata__", None)
+names, weight_map = sorted(header), {}
+for i in range(2):
+    name, part, body = f"diffusion_pytorch_model-0000{i + 1}-of-00002.fp16.safetensors", {}, b""
+    for tensor in names[i::2]:
+        start, end = header[tensor]["data_offsets"]
+        part[tensor] = header[tensor] | {"data_offsets": [len(body), len(body) + end - start]}
+        body += data[8 + size + start:8 + size + end]
+        weight_map[tensor] = name
+    text = json.dumps(part).encode()
+    open(f"{sys.argv[2]}/{name}", "wb").write(struct.pack("<Q", len(text)) + text + body)
+with open(f"{sys.argv[2]}/diffusion_pytorch_model.safetensors.index.fp16.json", "w") as index:
+    json.dump({"metadata": {}, "weight_map": weight_map}, index)
+EOF
+rm variants/transformer/*.fp16.*
+cp shards/* variants/transformer/
+draw asked variants -p fox --variant fp16
+same half asked
+rm variants/transformer/diffusion_pytorch_model.safetensors
+draw only variants -p fox
+same half only
+refuse 1 '--variant: no part of variants has weights of a variant bf16' generate --model variants -p x --variant bf16
+refuse 1 '--variant' generate --model variants -p x --variant ../fp16
+rm -r variants shards
+
 # ---- One picture after another within a bound: parts are opened again for each.
 printf 'fox\nfox\n' | "$dit" generate -i --model "$flux" "${small[@]}" --memory 500M >shown 2>said ||
     fail "two prompts within a bound: $(cat said)"

@@ -374,6 +374,21 @@ static void sharded_sets_and_folders_are_found(void **state)
         assert_string_equal(dit_safetensors_path(set), scratch_path(&s, names[i]));
         dit_safetensors_close(set);
     }
+    for (size_t i = 0; i < 4; i++)
+        remove(scratch_path(&s, names[i]));
+    // Another variant when it is the only one; shards of it are no other.
+    assert_false(dit_safetensors_is_in(s.folder));
+    write_tensors(scratch_path(&s, "model.ema.safetensors"), "{}", 0);
+    write_tensors(scratch_path(&s, "model.ema-00001-of-00002.safetensors"), "{}", 0);
+    write_tensors(scratch_path(&s, "model-00001-of-00002.other.safetensors"), "{}", 0);
+    assert_true(dit_safetensors_is_in(s.folder));
+    set = opened(s.folder);
+    assert_string_equal(dit_safetensors_path(set), scratch_path(&s, "model.ema.safetensors"));
+    dit_safetensors_close(set);
+    write_file(scratch_path(&s, "model.safetensors.index.non_ema.json"), "{}", 2);
+    error = (dit_error){0};
+    dit_safetensors_open(&set, s.folder, &error);
+    assert_refused(&error, DIT_NO_FILE, s.folder, "ema and non_ema", "--variant");
     error = (dit_error){0};
     dit_safetensors_open(&set, scratch_path(&s, "absent"), &error);
     assert_refused(&error, DIT_NO_FILE, "absent: cannot open", "No such file");

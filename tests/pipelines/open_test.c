@@ -14,7 +14,7 @@ static dit_error open_with(const char *path, const char *base, const char *pipel
 {
     dit_error error = {0};
     dit_model *model;
-    const dit_model_options options = {sources, count, base, pipeline};
+    const dit_model_options options = {.sources = sources, .source_count = count, .base = base, .pipeline = pipeline};
     dit_model_open_with(path, &options, &model, &error);
     assert_true(error.status ? !model : model != NULL);
     assert_null(strchr(error.message, '\n'));
