@@ -1,6 +1,6 @@
 // models/pixart.c: text-to-image diffusion transformer with adaLN-single and cross-attention.
 // PixArt-alpha: Chen et al. 2023 (arXiv 2310.00426), section 2.3, figure 4; PixArt-Sigma: Chen et al. 2024 (arXiv
-// 2403.04692). Weight names: diffusers PixArtTransformer2DModel.
+// 2403.04692). Weight names: diffusers PixArtTransformer2DModel; of the compression of keys, attn1.sr and attn1.norm.
 #include "models/pixart.h"
 #include "models/model.h"
 #include "nn/adaln_single.h"
@@ -10,13 +10,16 @@ struct text {
     dit_tensor mask;   // added to the scores of its keys, or none
 };
 
-// One block. x: (B, T, C); modulation: (B, 6, C). The second norm stands before the feed-forward, none before the
-// cross-attention.
+// One block. x: (B, T, C); modulation: (B, 6, C); `compression`: of the first attention's keys. The second norm stands
+// before the feed-forward, none before the cross-attention.
 static dit_tensor block(dit_graph *g, const dit_pixart_config *c, dit_tensor x, dit_tensor modulation,
-                        dit_tensor self_mask, const struct text *text)
+                        dit_tensor self_mask, const nn_key_compression *compression, const struct text *text)
 {
-    nn_attention_options attention = {
-        .heads = c->heads, .head_width = c->head_width, .no_qkv_bias = !c->attention_bias, .mask = self_mask};
+    nn_attention_options attention = {.heads = c->heads,
+                                      .head_width = c->head_width,
+                                      .no_qkv_bias = !c->attention_bias,
+                                      .mask = self_mask,
+                                      .compression = *compression};
     dit_tensor m[6]; // (B, 1, C) each: shift, scale, gate of attention, then of the feed-forward
     nn_scale_shift_table(g, modulation, 6, m);
 
@@ -25,6 +28,7 @@ static dit_tensor block(dit_graph *g, const dit_pixart_config *c, dit_tensor x, 
     x = dit_tap(g, "attn1.out", nn_gated_add(g, x, m[2], h));
 
     attention.mask = text->mask;
+    attention.compression = (nn_key_compression){0};
     if (c->cross_attention_dim)
         x = dit_tap(g, "attn2.out", dit_add(g, nn_attention(g, "attn2", x, text->states, &attention), x));
 
@@ -110,9 +114,13 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     struct text text = embed_text(g, c, in, batch, rows * columns, dtype);
     dit_tensor self_mask =
         nn_attention_bias(g, "attention_mask", dit_named_find(in, "attention_mask"), batch, rows * columns, dtype);
-    for (int i = 0; i < c->layers; i++)
+    if (c->key_compression > 1 && !dit_is_none(self_mask))
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "attention_mask has a value for each patch; this model compresses keys");
+    for (int i = 0; i < c->layers; i++) {
+        const nn_key_compression compression = {c->compressed[i] ? c->key_compression : 0, rows, columns};
         DIT_SCOPE (g, "transformer_blocks.%d", i)
-            x = block(g, c, x, time.modulation, self_mask, &text);
+            x = block(g, c, x, time.modulation, self_mask, &compression, &text);
+    }
 
     dit_tensor m[2]; // (B, 1, C) each: shift, scale
     nn_scale_shift_table(g, dit_reshape(g, time.embedded, DIT_SHAPE(dit_extent(g, time.embedded, 0), 1, width)), 2, m);
@@ -134,6 +142,30 @@ static void check(const dit_pixart_config *c, dit_json json, dit_error *error)
         dit_json_fail(json, "num_embeds_ada_norm", error, "is null; adaLN-single needs a number");
 }
 
+// The original repository's words: {"sampling": "conv", "scale_factor": 2, "kv_compress_layer": [14, 15, ...]}. Its
+// other ways to sample have no weights, and no release uses them.
+static void read_key_compression(dit_pixart_config *c, dit_json json, dit_error *error)
+{
+    static const char key[] = "kv_compress_config", *const samplings[] = {"conv", NULL};
+    enum { LARGEST = 64 };
+    dit_json object = dit_json_object_or_empty(json, key, error);
+    if (!object.value || !json_object_size(object.value))
+        return;
+    dit_json_choice_or(object, "sampling", samplings, 0, error);
+    c->key_compression = (int)dit_json_int(object, "scale_factor", 1, LARGEST, error);
+    dit_json list = dit_json_list(object, "kv_compress_layer", error);
+    for (size_t i = 0; i < dit_json_count(list) && !error->status; i++) {
+        const json_t *item = json_array_get(list.value, i);
+        json_int_t layer = json_is_integer(item) ? json_integer_value(item) : -1;
+        if (layer < 0 || layer >= c->layers)
+            dit_json_fail(object, "kv_compress_layer", error, "has something else than a number below num_layers, %d",
+                          c->layers);
+        else
+            c->compressed[layer] = true;
+    }
+    dit_json_refuse_unread(object, error);
+}
+
 static dit_status configure(void *config, dit_json json, dit_error *error)
 {
     static const char *const norm_types[] = {"ada_norm_single", NULL}, *const attention_types[] = {"default", NULL};
@@ -148,7 +180,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->in_channels = (int)dit_json_int_or(json, "in_channels", 4, 1, 1 << 16, error);
     c->out_channels = (int)dit_json_int_or(
         json, "out_channels", dit_json_is_null(json, "out_channels", error) ? c->in_channels : 8, 1, 1 << 16, error);
-    c->layers = (int)dit_json_int_or(json, "num_layers", 28, 1, 4096, error);
+    c->layers = (int)dit_json_int_or(json, "num_layers", 28, 1, DIT_PIXART_MOST_LAYERS, error);
     c->patch = (int)dit_json_int_or(json, "patch_size", 2, 1, 1024, error);
     c->sample_size = (int)dit_json_int_or(json, "sample_size", 128, 1, 1 << 16, error);
     c->caption_channels = (int)dit_json_int_or(json, "caption_channels", 0, 1, 1 << 20, error);
@@ -168,6 +200,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     dit_json_number_or(json, "dropout", 0, 0, 1, error);
     dit_json_ignore(json, ignored, error);
     dit_json_ignore(json, older, error);
+    read_key_compression(c, json, error);
     check(c, json, error);
     dit_json_refuse_unread(json, error);
     return error->status;

@@ -5,6 +5,8 @@
 #include "nn/nn.h"
 #include <stdint.h>
 
+enum { DIT_PIXART_MOST_LAYERS = 4096 };
+
 typedef struct dit_pixart_config {
     int heads, head_width;
     int in_channels, out_channels;
@@ -17,6 +19,10 @@ typedef struct dit_pixart_config {
     float norm_eps;
     double interpolation_scale;
     nn_feed_forward_kind feed_forward;
+    // Blocks whose attention sees its keys and values in fewer tokens, in the original repository's weights for 2K and
+    // 4K; diffusers' class has no such thing.
+    int key_compression; // one token of n x n
+    bool compressed[DIT_PIXART_MOST_LAYERS];
 } dit_pixart_config;
 
 #endif

@@ -51,6 +51,33 @@ static dit_tensor queries(dit_graph *g, dit_tensor x, const nn_attention_options
     return norm_and_turn(g, "norm_q", y, o->heads, o->rope, o);
 }
 
+// x: (B, rows * columns, C) -> (B, rows / factor * (columns / factor), C).
+static dit_tensor compress(dit_graph *g, dit_tensor x, const nn_key_compression *c)
+{
+    const float norm_eps = 1e-5f;
+    int64_t B = dit_extent(g, x, 0), C = dit_extent(g, x, 2);
+    const nn_conv_options depthwise = {.kernel = c->factor, .stride = c->factor, .groups = (int)C, .no_padding = true};
+    if (c->rows < c->factor || c->columns < c->factor) {
+        dit_graph_fail(g, DIT_BAD_ARGUMENT, "%lldx%lld patches are too few to compress keys by %d", (long long)c->rows,
+                       (long long)c->columns, c->factor);
+        return DIT_NONE;
+    }
+    x = dit_permute(g, dit_reshape(g, x, DIT_SHAPE(B, c->rows, c->columns, C)), (int[]){0, 3, 1, 2});
+    x = dit_permute(g, nn_conv(g, "sr", x, C, &depthwise), (int[]){0, 2, 3, 1}); // (B, rows', columns', C)
+    x = dit_reshape(g, x, DIT_SHAPE(B, dit_extent(g, x, 1) * dit_extent(g, x, 2), C));
+    return nn_layer_norm(g, "norm", x, norm_eps);
+}
+
+// Keys or values: context (B, S, C') -> (B, S', heads, head_width).
+static dit_tensor context_heads(dit_graph *g, const char *projection, const char *norm, dit_tensor context, int heads,
+                                dit_tensor rope, const nn_attention_options *o)
+{
+    dit_tensor y = nn_linear(g, projection, context, (int64_t)heads * o->head_width, !o->no_qkv_bias);
+    if (o->compression.factor > 1)
+        y = compress(g, y, &o->compression);
+    return norm_and_turn(g, norm, y, heads, rope, o);
+}
+
 dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor context, const nn_attention_options *o)
 {
     dit_tensor y = DIT_NONE;
@@ -60,9 +87,9 @@ dit_tensor nn_attention(dit_graph *g, const char *name, dit_tensor x, dit_tensor
     if (dit_is_none(context))
         context = x;
     DIT_SCOPE (g, "%s", name) {
-        dit_tensor q = queries(g, x, o);                                              // (B, T, H, D)
-        dit_tensor k = nn_heads(g, "to_k", "norm_k", context, kv_heads, key_rope, o); // (B, S, Hkv, D)
-        dit_tensor v = nn_heads(g, "to_v", NULL, context, kv_heads, DIT_NONE, o);     // (B, S, Hkv, D)
+        dit_tensor q = queries(g, x, o);                                                   // (B, T, H, D)
+        dit_tensor k = context_heads(g, "to_k", "norm_k", context, kv_heads, key_rope, o); // (B, S, Hkv, D)
+        dit_tensor v = context_heads(g, "to_v", NULL, context, kv_heads, DIT_NONE, o);     // (B, S, Hkv, D)
         q = dit_tap(g, "q", q);
         k = dit_tap(g, "k", k);
         v = dit_tap(g, "v", v);

@@ -81,6 +81,14 @@ typedef enum nn_qk_norm {
     NN_QK_L2_ALL, // divided by the length; no weights
 } nn_qk_norm;
 
+// Keys and values of a picture's patches, rows first, in fewer tokens: one of `factor` x `factor` each, by a
+// convolution of every feature and a norm, both for keys and values alike. PixArt-Sigma: Chen et al. 2024 (arXiv
+// 2403.04692), section 3.3. What does not fill a square at the right and the bottom is left out. NAME.sr, NAME.norm.
+typedef struct nn_key_compression {
+    int factor; // 0 or 1: none
+    int64_t rows, columns;
+} nn_key_compression;
+
 typedef struct nn_attention_options {
     int heads, head_width;
     int kv_heads;        // 0: as many as heads
@@ -95,6 +103,7 @@ typedef struct nn_attention_options {
     bool rope_queries_only;
     dit_tensor mask; // as the attention op's, or none
     float scale;     // of the scores; 0 means 1 / sqrt(head_width)
+    nn_key_compression compression;
 } nn_attention_options;
 // Queries from x (B, T, C), keys and values from context (B, S, C'), which is x itself when none -> (B, T, C). Names:
 // NAME.to_q, NAME.to_k, NAME.to_v, NAME.to_out.0. Taps: NAME.q, NAME.k, NAME.v.

@@ -65,11 +65,45 @@ static void the_same_name_with_other_norms_is_another_network(void **state)
     scratch_remove(&s);
 }
 
+static void a_compression_of_keys_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *key;
+    } cases[] = {
+        {"{\"kv_compress_config\": 2}", "kv_compress_config"},
+        {"{\"kv_compress_config\": {\"sampling\": \"ave\", \"scale_factor\": 2, \"kv_compress_layer\": [1]}}",
+         "sampling"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 0, \"kv_compress_layer\": [1]}}", "scale_factor"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 65, \"kv_compress_layer\": [1]}}", "scale_factor"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 2}}", "kv_compress_layer"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 2, \"kv_compress_layer\": [28]}}", "kv_compress_layer"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 2, \"kv_compress_layer\": [-1]}}", "kv_compress_layer"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 2, \"kv_compress_layer\": [0.5]}}", "kv_compress_layer"},
+        {"{\"kv_compress_config\": {\"scale_factor\": 2, \"kv_compress_layer\": [1], \"x\": 1}}",
+         "\"kv_compress_config.x\""},
+    };
+    const dit_model_class *class = dit_model_class_find("PixArtTransformer2DModel");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_error error = {0};
+        dit_json_file *json;
+        void *config = calloc(1, class->config_bytes);
+        assert_non_null(config);
+        dit_json_parse(&json, "config.json", cases[i].config, strlen(cases[i].config), 0, &error);
+        assert_int_equal(error.status, DIT_OK);
+        class->configure(config, dit_json_root(json), &error);
+        assert_refused(&error, DIT_BAD_FILE, "config.json", cases[i].key);
+        dit_json_close(json);
+        free(config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_under_its_first_name),
         cmocka_unit_test(the_same_name_with_other_norms_is_another_network),
+        cmocka_unit_test(a_compression_of_keys_that_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
