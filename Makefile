@@ -23,6 +23,7 @@ fixtures: all
 parity: all
 	@tools/parity --program $(BUILD)/dit --seed $(or $(SEED),0) --cases $(or $(CASES),4)
 	@tools/parity --program $(BUILD)/dit --seed $(or $(SEED),0) --cases $(or $(CASES),4) --whole
+	@tools/parity --program $(BUILD)/dit --traps
 
 # make install [PREFIX=/usr/local] [DESTDIR=...]
 install: all

@@ -339,7 +339,7 @@ void dit_json_refuse_unread(dit_json object, dit_error *error)
     size_t path = strlen(object.path);
     json_object_foreach(object.value, key, value)
     {
-        if (*key == '_')
+        if (*key == '_' || json_is_null(value)) // null is "not set", whatever it is
             continue;
         char *place = malloc(path + strlen(key) + 2);
         if (!place) {

@@ -92,7 +92,8 @@ dit_json dit_json_item(dit_json list, size_t index, dit_error *error);
 
 // Marks keys (the list ends with NULL) as read: known, and of no consequence here.
 void dit_json_ignore(dit_json object, const char *const *keys, dit_error *error);
-// Refuses an object that has a key which no getter has asked for. Keys that start with `_` are allowed.
+// Refuses an object that has a key which no getter has asked for. Keys that start with `_` are allowed, and
+// those that are null: releases later than the one that is known write their new options so.
 void dit_json_refuse_unread(dit_json object, dit_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 // models/arguments.c: lists of arguments, integers among them, and checks of their shapes.
 #include "models/arguments.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,13 +23,24 @@ dit_tensor dit_named_member(dit_graph *g, const dit_named_tensors *list, const c
     return t;
 }
 
+// Numbers that a program wrote as floats count where they are whole.
+static bool are_integers(dit_dtype dtype, const void *data, int64_t n)
+{
+    for (int64_t i = 0; dit_dtype_is_float(dtype) && i < n; i++) {
+        double value = dit_element_get(dtype, data, i);
+        if (value != trunc(value) || fabs(value) >= 0x1p53)
+            return false;
+    }
+    return dit_dtype_is_float(dtype) || dtype == DIT_I32 || dtype == DIT_I64 || dtype == DIT_BOOL;
+}
+
 // Appends the integers of one constant, whose name is for errors.
 static int add_integers(dit_graph *g, const char *name, dit_tensor t, int64_t *values, int count, int room)
 {
     const void *data = dit_constant_data(g, t);
     dit_dtype dtype = dit_dtype_of(g, t);
     int64_t n = dit_shape_count(dit_shape_of(g, t));
-    if (!data || (dtype != DIT_I32 && dtype != DIT_I64 && dtype != DIT_BOOL)) {
+    if (!data || !are_integers(dtype, data, n)) {
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "%s must be integers that are known beforehand", name);
         return 0;
     }
@@ -37,9 +49,10 @@ static int add_integers(dit_graph *g, const char *name, dit_tensor t, int64_t *v
         return 0;
     }
     for (int64_t i = 0; i < n; i++)
-        values[count + i] = dtype == DIT_I64   ? ((const int64_t *)data)[i]
-                            : dtype == DIT_I32 ? ((const int32_t *)data)[i]
-                                               : ((const uint8_t *)data)[i];
+        values[count + i] = dtype == DIT_I64    ? ((const int64_t *)data)[i]
+                            : dtype == DIT_I32  ? ((const int32_t *)data)[i]
+                            : dtype == DIT_BOOL ? ((const uint8_t *)data)[i]
+                                                : (int64_t)dit_element_get(dtype, data, i);
     return count + (int)n;
 }
 

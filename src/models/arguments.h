@@ -9,9 +9,9 @@
 int dit_named_members(const dit_named_tensors *list, const char *name);
 // Member `i` of the list NAME; missing is an error.
 dit_tensor dit_named_member(dit_graph *g, const dit_named_tensors *list, const char *name, int i);
-// The integers (i32, i64 or bool) of a constant argument: of one tensor of that name, or of the dotted members NAME.0,
-// NAME.1, ... or NAME.0.0, NAME.0.1, NAME.1.0, ... in their order. Returns how many there are, 0 when absent; more than
-// `room`, a gap in the list, or another kind of value is the graph's error.
+// The integers (i32, i64, bool, or whole numbers as floats) of a constant argument: of one tensor of that name, or of
+// the dotted members NAME.0, NAME.1, ... or NAME.0.0, NAME.0.1, NAME.1.0, ... in their order. Returns how many there
+// are, 0 when absent; more than `room`, a gap in the list, or another kind of value is the graph's error.
 int dit_named_integers(dit_graph *g, const dit_named_tensors *list, const char *name, int64_t *values, int room);
 
 // Axis `axis` of an argument (negative ones count from the end) must have `extent`; `because` says what wants it, such

@@ -2,6 +2,7 @@
 // there, too much or no constant is named.
 #include "../io/support.h"
 #include "models/arguments.h"
+#include <math.h>
 
 static dit_tensor number(dit_graph *g, int64_t value)
 {
@@ -23,6 +24,10 @@ static void one_tensor_gives_its_integers(void **state)
         assert_int_equal(found[i], sizes[i]);
     assert_int_equal(dit_named_integers(g, &in, "repeat", found, 1), 1);
     assert_int_equal(found[0], 1);
+    const double size = 1024;
+    dit_named_add(&in, "length", dit_constant(g, DIT_F64, DIT_SCALAR, &size));
+    assert_int_equal(dit_named_integers(g, &in, "length", found, 1), 1);
+    assert_int_equal(found[0], 1024);
     assert_int_equal(dit_named_integers(g, &in, "absent", found, 4), 0);
     assert_fine(*dit_graph_error(g));
     dit_graph_free(g);
@@ -67,6 +72,21 @@ static void expect_fault(const char *listed, bool constant, int64_t count, const
     dit_graph_free(g);
 }
 
+static void fractions_are_no_integers(void **state)
+{
+    (void)state;
+    const float values[] = {2, 2.5f, INFINITY, 1e30f, NAN};
+    for (int i = 0; i < 5; i++) {
+        dit_graph *g = dit_graph_new(NULL);
+        int64_t found;
+        dit_named_tensors in = {0};
+        dit_named_add(&in, "size", dit_constant(g, DIT_F32, DIT_SCALAR, &values[i]));
+        assert_int_equal(dit_named_integers(g, &in, "size", &found, 1), i == 0);
+        assert_int_equal(dit_graph_error(g)->status, i == 0 ? DIT_OK : DIT_BAD_ARGUMENT);
+        dit_graph_free(g);
+    }
+}
+
 static void what_does_not_fit_is_named(void **state)
 {
     (void)state;
@@ -81,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_tensor_gives_its_integers),
         cmocka_unit_test(lists_are_read_in_the_order_of_their_numbers),
+        cmocka_unit_test(fractions_are_no_integers),
         cmocka_unit_test(what_does_not_fit_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
