@@ -159,7 +159,7 @@ static dit_status choose_config(dit_component *c, const dit_component_options *o
         const char *text = dit_original_config(*original);
         return dit_json_parse(&c->json, c->folder, text, strlen(text), 0, error);
     }
-    if (!fits(*known, NULL, options) || is_of_another(c->file))
+    if (!fits(*known, NULL, options) || *class_of(beside) || is_of_another(c->file))
         return dit_fail(error, DIT_UNSUPPORTED,
                         "%s: holds no %s under names that are known here, and no config.json lies beside it", c->folder,
                         options->classes ? options->classes[0] : "network");

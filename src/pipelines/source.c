@@ -42,22 +42,20 @@ static bool join(char path[4096], const char *folder, const char *a, const char 
 
 // ---- Opening
 
-// A folder for what the single file does not hold: the one that is given, else its own when that is a model's.
+// A folder for what the single file does not hold: the one that is given, else the model's folder that the file lies
+// in, itself or as one of its parts. Links to files (as in the Hugging Face cache) are not followed.
 static dit_status choose_base(dit_sources *s, const char *given, dit_error *error)
 {
-    char path[4096], *slash;
-    if (given)
-        s->base = strdup(given);
-    else if ((s->base = strdup(s->file)) && (slash = strrchr(s->base, '/')))
-        *(slash == s->base ? slash + 1 : slash) = 0;
-    else if (s->base)
-        strcpy(s->base, ".");
-    if (!s->base)
-        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", s->file);
-    if (!given && (!join(path, s->base, "model_index.json", NULL) || !is_file(path))) {
-        free(s->base);
-        s->base = NULL;
+    char index[4096], folder[4096];
+    const char *slash = strrchr(s->file, '/'), *found = given;
+    int length = slash == s->file ? 1 : slash ? (int)(slash - s->file) : 0;
+    for (int up = 0; up < 2 && !found; up++) {
+        int n = snprintf(folder, sizeof folder, "%.*s%s", length ? length : 1, length ? s->file : ".", up ? "/.." : "");
+        if (n > 0 && (size_t)n < sizeof folder && join(index, folder, "model_index.json", NULL) && is_file(index))
+            found = folder;
     }
+    if (found && !(s->base = strdup(found)))
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", s->file);
     return DIT_OK;
 }
 

@@ -41,6 +41,8 @@ static void what_is_missing_or_misnamed_is_said(void **state)
         {FILE_OF_FLUX, BASE, "FluxKontextPipeline", {{0}}, 0, DIT_OK, ""},
         {FILE_OF_FLUX, BASE, "NoPipeline", {{0}}, 0, DIT_BAD_ARGUMENT, "--pipeline: NoPipeline"},
         {FILE_OF_FLUX, BASE, "SanaPipeline", {{0}}, 0, DIT_UNSUPPORTED, "holds no SanaTransformer2DModel"},
+        {WHOLE "flux-dev/model/transformer/diffusion_pytorch_model.safetensors", NULL, NULL, {{0}}, 0, DIT_OK, ""},
+        {WHOLE "sd3/model", NULL, NULL, {{"text_encoder_3", ""}}, 1, DIT_OK, ""}, // which may be absent
         {FILE_OF_FLUX, vae, NULL, {{0}}, 0, DIT_NO_FILE, "model_index.json"},
         {BASE, BASE, NULL, {{0}}, 0, DIT_BAD_ARGUMENT, "--base"},
         {FILE_OF_FLUX, BASE, NULL, {{"unet", vae}}, 1, DIT_BAD_ARGUMENT, "a FluxPipeline has no unet"},
