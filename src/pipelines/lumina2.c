@@ -49,6 +49,7 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
                                   .count = count,
                                   .length = TOKENS,
                                   .mask = true,
+                                  .pads_right = true,
                                   .wanted = (const char *const[]){state, NULL}};
     if (!error->status && !dit_encode_texts(m, &query, watch, &out, error) &&
         !dit_conditions_rows(job, dit_arrays_find(&out, state), &conditions[0], "encoder_hidden_states", error))

@@ -229,6 +229,7 @@ typedef struct dit_text_query {
     bool mask;                 // the encoder is given attention_mask
     const char *const *wanted; // outputs of the encoder; NULL-ended
     bool ends_as_padding;      // filled up with the token that ends a text instead
+    bool pads_right;           // whatever side the tokenizer's files say
     // With weighting (not together with `longest` or `ends_as_padding`): `chunks`, a text that is too long, or that has
     // BREAK in it, gets as many rows as it needs, put one after another; otherwise it is cut as ever.
     dit_prompt_weighting weighting;

@@ -117,6 +117,7 @@ static dit_status encode_text(dit_model *m, const char *text, int length, int ro
                                   .count = 1,
                                   .length = length,
                                   .mask = true,
+                                  .pads_right = true,
                                   .wanted = wanted};
     dit_arrays one = {0};
     dit_encode_texts(m, &query, watch, &one, error);

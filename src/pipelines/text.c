@@ -36,6 +36,19 @@ static dit_status cut_padding(dit_arrays *in, dit_error *error)
     return error->status;
 }
 
+// Moves padding from the start of a row to its end.
+static void pad_right(int64_t *ids, uint8_t *mask, int length)
+{
+    int start = 0;
+    while (start < length && !mask[start])
+        start++;
+    const int64_t padding = ids[0];
+    for (int i = 0; i < length && start > 0; i++) {
+        ids[i] = i + start < length ? ids[i + start] : padding;
+        mask[i] = i + start < length ? mask[i + start] : 0;
+    }
+}
+
 // Ids and mask of every text.
 static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in, dit_error *error)
 {
@@ -52,6 +65,8 @@ static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in
                 ? dit_encode_padded_with(tokenizer, end, q->texts[t], (size_t)q->length, to, row, error)
                 : dit_encode_padded(tokenizer, q->texts[t], (size_t)q->length, to, row, error))
             dit_error_locate(error, t == 0 ? "--prompt" : "--negative-prompt");
+        if (!error->status && q->pads_right)
+            pad_right(to, row, q->length);
         for (int i = 0; i < q->length; i++)
             ((int64_t *)mask->data)[(int64_t)t * q->length + i] = row[i];
     }

@@ -12,6 +12,13 @@ static const dit_pipeline_class family = {.name = "TestPipeline", .parts = parts
 // Words a to h are ids 5 to 12.
 static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\nh\n";
 
+static const char *const files[][2] = {
+    {"model_index.json", "{}"},
+    {"tokenizer/vocab.txt", vocabulary},
+    {"tokenizer_2/vocab.txt", vocabulary},
+    {"tokenizer_2/tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\", \"padding_side\": \"left\"}"},
+};
+
 static int set_up(void **state)
 {
     static char folder[] = "/tmp/text_test_XXXXXX";
@@ -21,16 +28,17 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/text_encoder", folder);
     assert_int_equal(symlink(ENCODER, path), 0);
-    snprintf(path, sizeof path, "%s/tokenizer", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/tokenizer/vocab.txt", folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(vocabulary, file);
-    fclose(file);
+    for (int i = 1; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/tokenizer%s", folder, i == 1 ? "" : "_2");
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i][0]);
+        write_file(path, files[i][1], strlen(files[i][1]));
+    }
     model = (dit_model){.class = &family, .folder = folder};
-    dit_json_parse(&model.index, "model_index.json", "{}", 2, 0, &error);
-    dit_model_open_parts(&model, &error);
+    if (!dit_sources_open(&model.sources, folder, NULL, &error) && !dit_model_find_parts(&model, &error))
+        dit_model_open_parts(&model, &error);
     assert_fine(error);
     *state = &model;
     return 0;
@@ -41,13 +49,17 @@ static int tear_down(void **state)
     dit_model *model = *state;
     char path[100];
     dit_model_close_parts(model);
-    dit_json_close(model->index);
+    dit_sources_close(model->sources);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", model->folder, files[i][0]);
+        unlink(path);
+    }
+    for (int i = 1; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/tokenizer%s", model->folder, i == 1 ? "" : "_2");
+        rmdir(path);
+    }
     snprintf(path, sizeof path, "%s/text_encoder", model->folder);
     unlink(path);
-    snprintf(path, sizeof path, "%s/tokenizer/vocab.txt", model->folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/tokenizer", model->folder);
-    rmdir(path);
     return rmdir(model->folder);
 }
 
@@ -85,6 +97,25 @@ static void texts_are_filled_up_or_cut(void **state)
     assert_memory_equal(ids_of(&out, "attention_mask", 2, 6), mask, sizeof mask);
     assert_true(dit_shape_equal(&dit_arrays_find(&out, "last_hidden_state")->shape, &DIT_SHAPE(2, 6, 16)));
     dit_arrays_free(&out);
+}
+
+// As SANA's and Lumina 2's pipelines do with Gemma's tokenizer, whose files say "left".
+static void padding_is_on_the_right_where_a_family_wants_it(void **state)
+{
+    static const int64_t left[] = {0, 0, 2, 5, 6, 3}, right[] = {2, 5, 6, 3, 0, 0}, mask[] = {1, 1, 1, 1, 0, 0};
+    for (int i = 0; i < 2; i++) {
+        dit_text_query q = query_of((const char *const[]){"a b"}, 1, 6, false);
+        dit_arrays out = {0};
+        dit_error error = {0};
+        q.tokenizer = "tokenizer_2";
+        q.pads_right = i;
+        dit_encode_texts(*state, &q, NULL, &out, &error);
+        assert_fine(error);
+        assert_memory_equal(ids_of(&out, "input_ids", 1, 6), i ? right : left, sizeof left);
+        if (i)
+            assert_memory_equal(ids_of(&out, "attention_mask", 1, 6), mask, sizeof mask);
+        dit_arrays_free(&out);
+    }
 }
 
 // With a mask, padding changes nothing for the tokens.
@@ -125,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_filled_up_or_cut),
+        cmocka_unit_test(padding_is_on_the_right_where_a_family_wants_it),
         cmocka_unit_test(rows_as_long_as_the_longest_text_give_the_same_states),
         cmocka_unit_test(a_text_that_does_not_encode_names_its_flag),
     };
