@@ -73,7 +73,8 @@ static dit_status choose_class(dit_model *m, dit_error *error)
     names[count] = NULL;
     if (dit_sources_find(m->sources, "transformer", names, false, &source, error))
         goto done;
-    const dit_component_options options = {.dtype = DIT_F32, .classes = names, .known_path = source.known};
+    const dit_component_options options = {
+        .dtype = DIT_F32, .classes = names, .prefixes = source.prefixes, .known_path = source.known};
     if (dit_component_describe_file(&transformer, source.path, &options, error)) {
         if (error->status == DIT_UNSUPPORTED) {
             *error = (dit_error){0};

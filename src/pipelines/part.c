@@ -78,13 +78,13 @@ dit_status dit_model_find_parts(dit_model *m, dit_error *error)
 static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
 {
     const bool transformer = part == &m->parts[0];
-    const dit_component_options options = {
-        .dtype = DIT_F32,
-        .variant = m->variant,
-        .classes = part->kind->classes,
-        .prefixes = part->source.prefixes[0] && !transformer ? part->source.prefixes : NULL,
-        .known_path = part->source.known,
-        .known_text = strcmp(part->kind->name, "vae") ? NULL : m->published.autoencoder};
+    const dit_component_options options = {.dtype = DIT_F32,
+                                           .variant = m->variant,
+                                           .classes = part->kind->classes,
+                                           .prefixes = part->source.prefixes,
+                                           .known_path = part->source.known,
+                                           .known_text =
+                                               strcmp(part->kind->name, "vae") ? NULL : m->published.autoencoder};
     part->open = true; // even half opened it is to be closed
     if (dit_component_open_with(&part->component, part->source.path, &options, error))
         return error->status;

@@ -162,20 +162,21 @@ const char *dit_sources_given(const dit_sources *s, int index)
 
 // ---- Networks
 
-// Where files with several networks keep the part; a file that was given for it may hold it alone, too.
-static void list_prefixes(const char *name, bool alone, dit_source *source)
+// Where files with several networks keep the part. In a file that was given for it, it may also lie under any other
+// beginning of names, or none.
+static void list_prefixes(const char *name, bool given, dit_source *source)
 {
     static const char *const stored[][2] = {
 #define STORED(part, prefix) {part, prefix},
 #include "pipelines/stored.def"
     };
-    const int most = sizeof source->prefixes / sizeof *source->prefixes - 2; // one more, and the end
+    const int most = sizeof source->prefixes / sizeof *source->prefixes - 1;
     int count = 0;
     for (size_t i = 0; i < sizeof stored / sizeof *stored && count < most; i++)
         if (!strcmp(stored[i][0], name))
             source->prefixes[count++] = stored[i][1];
-    if (alone)
-        source->prefixes[count++] = "";
+    for (const char *const *any = dit_original_prefixes(); given && *any && count < most; any++)
+        source->prefixes[count++] = *any;
     source->prefixes[count] = NULL;
 }
 
@@ -231,9 +232,10 @@ dit_status dit_sources_find(const dit_sources *s, const char *name, const char *
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", path);
     if (given)
         return take_given(given, optional, source, error);
-    if (s->file && !strcmp(name, "transformer")) // it decided what model this is; any prefix will do
+    const bool transformer = s->file && !strcmp(name, "transformer"); // which decides what model the file is
+    list_prefixes(name, transformer, source);
+    if (transformer)
         return take(source, s->file, error);
-    list_prefixes(name, false, source);
     if (s->file && file_holds(s, classes, source->prefixes, &holds, error))
         return error->status;
     if (holds)

@@ -21,9 +21,9 @@ typedef struct dit_sources dit_sources; // see dit_sources_close
 
 // Where a network lies. dit_source_free releases it.
 typedef struct dit_source {
-    char *path;              // folder or file; NULL: there is none
-    char *known;             // path of a config.json that may say what a file's tensors do not; may be NULL
-    const char *prefixes[8]; // of a file with several networks, NULL-ended; none: any
+    char *path;               // folder or file; NULL: there is none
+    char *known;              // path of a config.json that may say what a file's tensors do not; may be NULL
+    const char *prefixes[64]; // under which a file keeps it, NULL-ended
 } dit_source;
 
 // Fails with DIT_BAD_ARGUMENT (options that contradict each other), DIT_NO_FILE or DIT_BAD_FILE. `options` may be NULL.

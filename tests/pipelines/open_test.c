@@ -282,6 +282,26 @@ static void clip_without_a_projection_gives_its_pooled_state(void **state)
     scratch_remove(&s);
 }
 
+// "sd3.safetensors" holds two CLIPs: a part takes its own out of it, and a file for one part alone under any prefix.
+static void a_part_may_come_out_of_a_file_of_many(void **state)
+{
+    (void)state;
+    static const char folder[] = WHOLE "sd3-without-t5/model", file[] = WHOLE "file-sd3/sd3.safetensors";
+    static const char *const parts[] = {"transformer", "vae", "text_encoder", "text_encoder_2"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const dit_model_source source = {parts[i], file};
+        dit_error error = {0};
+        dit_model *model;
+        dit_model_open_with(folder, &(dit_model_options){.sources = &source, .source_count = 1}, &model, &error);
+        assert_fine(error);
+        const dit_component *c = dit_model_part(model, parts[i], &error);
+        assert_string_equal(c->folder, file);
+        if (i >= 2) // widths 10 and 12
+            assert_int_equal(dit_json_int(dit_json_root(c->json), "hidden_size", 1, 99, &error), i == 2 ? 10 : 12);
+        dit_model_close(model);
+    }
+}
+
 static void published_models_have_schedulers(void **state)
 {
     (void)state;
@@ -322,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_file_with_a_missing_tensor_is_refused),
         cmocka_unit_test(text_encoders_of_the_file_come_before_the_bases),
         cmocka_unit_test(clip_without_a_projection_gives_its_pooled_state),
+        cmocka_unit_test(a_part_may_come_out_of_a_file_of_many),
         cmocka_unit_test(published_models_have_schedulers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
