@@ -46,9 +46,9 @@ static dit_tensor attention(dit_graph *g, const struct config *c, dit_tensor x)
     int64_t B = dit_extent(g, x, 0), C = dit_extent(g, x, 1), N = dit_extent(g, x, 2) * dit_extent(g, x, 3);
     dit_tensor h = dit_reshape(g, nn_group_norm(g, "group_norm", x, c->groups, EPS), DIT_SHAPE(B, C, N));
     h = dit_transpose(g, h, 1, 2);                                                          // (B, N, C)
-    dit_tensor q = dit_reshape(g, nn_linear(g, "to_q", h, C, true), DIT_SHAPE(B, N, 1, C)); // one head
-    dit_tensor k = dit_reshape(g, nn_linear(g, "to_k", h, C, true), DIT_SHAPE(B, N, 1, C));
-    dit_tensor v = dit_reshape(g, nn_linear(g, "to_v", h, C, true), DIT_SHAPE(B, N, 1, C));
+    dit_tensor q = dit_reshape(g, nn_linear_apart(g, "to_q", h, C), DIT_SHAPE(B, N, 1, C)); // one head
+    dit_tensor k = dit_reshape(g, nn_linear_apart(g, "to_k", h, C), DIT_SHAPE(B, N, 1, C));
+    dit_tensor v = dit_reshape(g, nn_linear_apart(g, "to_v", h, C), DIT_SHAPE(B, N, 1, C));
     h = dit_attention(g, q, k, v, DIT_NONE, 1 / sqrtf((float)C), false);
     h = nn_linear(g, "to_out.0", dit_reshape(g, h, DIT_SHAPE(B, N, C)), C, true); // (B, N, C)
     h = dit_reshape(g, dit_transpose(g, h, 1, 2), *dit_shape_of(g, x));           // (B, C, H, W)

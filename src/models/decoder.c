@@ -137,8 +137,8 @@ static dit_tensor capped_attention(dit_graph *g, const dit_decoder_config *c, di
     q = dit_permute(g, dit_reshape(g, q, DIT_SHAPE(B, T, kv, group, D)), (int[]){0, 2, 3, 1, 4}); // (B, Hkv, G, T, D)
     k = dit_permute(g, dit_reshape(g, k, DIT_SHAPE(B, T, kv, 1, D)), (int[]){0, 2, 3, 4, 1});     // (B, Hkv, 1, D, T)
     v = dit_permute(g, dit_reshape(g, v, DIT_SHAPE(B, T, kv, 1, D)), (int[]){0, 2, 3, 1, 4});     // (B, Hkv, 1, T, D)
-    dit_tensor s = dit_affine(g, dit_matmul(g, q, k), scale / c->soft_cap, 0);                    // (B, Hkv, G, T, T)
-    s = dit_affine(g, dit_tanh(g, s), c->soft_cap, 0);
+    dit_tensor s = dit_affine(g, dit_matmul(g, q, k), scale, 0);                                  // (B, Hkv, G, T, T)
+    s = dit_affine(g, dit_tanh(g, dit_affine(g, s, 1 / c->soft_cap, 0)), c->soft_cap, 0);
     if (dtype != DIT_F32)
         s = dit_cast(g, s, DIT_F32);
     dit_shape rows = DIT_SHAPE(dit_extent(g, bias, 0), 1, 1, T, T);
@@ -147,6 +147,25 @@ static dit_tensor capped_attention(dit_graph *g, const dit_decoder_config *c, di
         s = dit_cast(g, s, dtype);
     dit_tensor y = dit_permute(g, dit_matmul(g, s, v), (int[]){0, 3, 1, 2, 4}); // (B, T, Hkv, G, D)
     return dit_reshape(g, y, DIT_SHAPE(B, T, H, D));
+}
+
+// Heads turned by the positions' table. In half precision each product and their sum is rounded, as the reference has
+// it. x: (B, T, H, D).
+static dit_tensor turn(dit_graph *g, dit_tensor x, dit_tensor table)
+{
+    dit_dtype dtype = dit_dtype_of(g, x);
+    if (dtype == DIT_F32)
+        return dit_rope(g, x, table, false, false);
+    dit_shape s = *dit_shape_of(g, table); // (T, D/2, 2) or (B, T, D/2, 2)
+    dit_tensor part[2], half[2];           // cosines and sines, (T, 1, D/2) or (B, T, 1, D/2); (B, T, H, D/2)
+    nn_chunk(g, dit_cast(g, table, dtype), -1, 2, part);
+    nn_chunk(g, x, -1, 2, half);
+    s.dim[s.rank - 1] = s.dim[s.rank - 2];
+    s.dim[s.rank - 2] = 1;
+    dit_tensor cosine = dit_reshape(g, part[0], s), sine = dit_reshape(g, part[1], s);
+    dit_tensor first = dit_sub(g, dit_mul(g, half[0], cosine), dit_mul(g, half[1], sine));
+    dit_tensor second = dit_add(g, dit_mul(g, half[1], cosine), dit_mul(g, half[0], sine));
+    return dit_concat(g, (dit_tensor[]){first, second}, 2, 3);
 }
 
 // x: (B, T, C) -> (B, T, C)
@@ -163,8 +182,8 @@ static dit_tensor attention(dit_graph *g, const dit_decoder_config *c, dit_tenso
             q = norm(g, c, "q_norm", q);
             k = norm(g, c, "k_norm", k);
         }
-        q = dit_rope(g, q, table, false, false);
-        k = dit_rope(g, k, table, false, false);
+        q = turn(g, q, table);
+        k = turn(g, k, table);
         y = c->soft_cap > 0 ? capped_attention(g, c, q, k, v, seen->mask, scale)
                             : dit_attention(g, q, k, v, seen->mask, scale, seen->causal); // (B, T, H, D)
         y = dit_reshape(g, y, DIT_SHAPE(dit_extent(g, y, 0), dit_extent(g, y, 1), (int64_t)c->heads * c->head_width));

@@ -4,10 +4,12 @@
 // In f32 outputs agree to 2e-6 of their largest value, gradients to 1e-5 of each tensor's (a tensor whose values are
 // all below a thousandth of the largest gradient, such as a key bias's, whose true gradient is zero: of that largest).
 //
-// In bf16 and f16 every layer rounds where diffusers' does, so that with an exact exponential in torch's attention the
-// outputs are equal but for what follows from sums that lie next to the middle between two values: the root mean square
-// of the difference is held to 5e-4. torch's own exponential has four digits on some processors, which moves single
-// roundings: from its outputs two and a half units of the format at the largest value are allowed.
+// In bf16 and f16 every layer rounds where diffusers' does, so that outputs are equal but for what follows from sums
+// that lie next to the middle between two values: the root mean square of the difference is held to 5e-4. torch's
+// attention has an exponential of four digits where the processor has AVX-512, which dit has there too. The files were
+// made on such a processor; beside them are outputs with an exact exponential, which dit's other kernels are held to,
+// and torch's own then to two and a half units of the format at the largest value.
+#include "backend/cpu/cpu.h"
 #include "models/distance.h"
 #include "models/probe.h"
 
@@ -109,20 +111,21 @@ static void halves_round_where_diffusers_rounds(void **state)
         {DIT_BF16, "outputs.bf16.safetensors", "outputs.bf16.exact-softmax.safetensors", 0x1p-8},
         {DIT_F16, "outputs.f16.safetensors", "outputs.f16.exact-softmax.safetensors", 0x1p-11},
     };
+    const bool coarse = dit_cpu_isa() == DIT_AVX512;
     for (int f = 0; f < 2; f++) {
         double unit = formats[f].unit, worst = 0, own = 0;
         for (int i = 0; i < MODELS; i++) {
             dit_probe p;
             run_model(&p, models[i], &(dit_probe_options){.dtype = formats[f].dtype});
-            struct distance exact = distance_to(&p, models[i], formats[f].exact_softmax);
-            hold("sample, an exact softmax,", models[i], exact.root_mean_square, 5e-4);
             struct distance torch = distance_to(&p, models[i], formats[f].own);
+            struct distance same = coarse ? torch : distance_to(&p, models[i], formats[f].exact_softmax);
+            hold("sample", models[i], same.root_mean_square, 5e-4);
             hold("sample", models[i], torch.largest, 2.5 * unit);
-            worst = fmax(worst, exact.root_mean_square);
+            worst = fmax(worst, same.root_mean_square);
             own = fmax(own, torch.largest);
             dit_probe_close(&p);
         }
-        print_message("%s: root mean square %.2g with an exact softmax; largest difference from torch's own %.2g\n",
+        print_message("%s: root mean square %.2g; largest difference from torch's own %.2g\n",
                       dit_dtype_name(formats[f].dtype), worst, own);
     }
 }

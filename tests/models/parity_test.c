@@ -8,8 +8,10 @@
 //
 // Each file but a case's first pair is optional. In f32 results agree to 1e-5 of their largest value, with fusion and
 // without; gradients to 1e-4 of each tensor's (a tensor whose values are all below a thousandth of the largest
-// gradient, such as a key bias's, whose true gradient is zero: of that largest); halves to 2e-2, the rest of the
-// roundings being the order of sums.
+// gradient, such as a key bias's, whose true gradient is zero: of that largest); halves to 2e-2. The files in bf16 were
+// made by torch on a processor with AVX-512, where its attention has an exponential of its own: with our kernels for
+// that, which have it too, nearly all are equal to the bit, and held to a quarter of a unit at the largest value.
+#include "backend/cpu/cpu.h"
 #include "models/distance.h"
 #include "models/probe.h"
 #include <sys/stat.h>
@@ -49,6 +51,19 @@ static bool has(const struct test_case *c, const char *file)
     char path[800];
     struct stat s;
     return stat(path_of(path, c, file), &s) == 0;
+}
+
+// What the outputs of a case may differ by, after a first run.
+static double tolerance_of(const struct test_case *c, const struct test_file *file)
+{
+    // Here a sum lies next to the middle between two values, and falls to one side or the other.
+    static const char *const ties[] = {"dit/larger-picture", "z_image/z-image"};
+    if (file->dtype != DIT_BF16 || dit_cpu_isa() != DIT_AVX512)
+        return file->tolerance;
+    for (size_t i = 0; i < sizeof ties / sizeof *ties; i++)
+        if (!strcmp(c->name, ties[i]))
+            return file->tolerance;
+    return 1e-3;
 }
 
 static void run_case(dit_probe *p, const struct test_case *c, const char *inputs, const dit_probe_options *options)
@@ -105,7 +120,7 @@ static void check_outputs(const struct test_case *c)
             dit_probe p;
             run_case(&p, c, files[f].inputs,
                      &(dit_probe_options){.method = files[f].method, .dtype = files[f].dtype, .no_fusion = plain});
-            double worst = distance_to(&p, c, files[f].outputs, false, files[f].tolerance);
+            double worst = distance_to(&p, c, files[f].outputs, false, tolerance_of(c, &files[f]));
             print_message("%s: %s%s within %.2g\n", c->name, files[f].outputs, plain ? " without fusion" : "", worst);
             dit_probe_close(&p);
             checked++;

@@ -9,6 +9,10 @@
 #define ATTENTION(IN, ...) CASE_WITH((SOFTMAX, .loss_outputs = 1), attention, IN, __VA_ARGS__)
 // Roundings have no finite differences.
 #define ATTENTION_ROUNDED(IN, ...) CASE_WITH((SOFTMAX, .forward_only = true), attention, IN, __VA_ARGS__)
+// 16 keys and more: on AVX-512 an exponential of four digits, as torch's.
+#define ATTENTION_MANY_ROUNDED(IN, ...)                                                                                \
+    CASE_WITH((.tolerance = 1e-4f, .why = "weights of four digits, as torch has them", .forward_only = true),          \
+              attention, IN, __VA_ARGS__)
 #define ATTENTION_BACKWARD(IN, ...) CASE_WITH((SOFTMAX), attention_backward, IN, __VA_ARGS__)
 
 static const op_case cases[] = {
@@ -39,8 +43,8 @@ static const op_case cases[] = {
                       .weights = DIT_BF16),
     ATTENTION_ROUNDED(INPUTS(FLOATS(2, 3, 2, 4), FLOATS(2, 5, 2, 4), FLOATS(2, 5, 2, 4), MASK(2, 2, 3, 5)),
                       .scale = 0.5f, .weights = DIT_F16),
-    ATTENTION_ROUNDED(INPUTS(GRID(1, 3, 2, 1), GRID(1, 1100, 2, 1), GRID(1, 1100, 2, 1), ABSENT), .scale = 0.9f,
-                      .weights = DIT_BF16),
+    ATTENTION_MANY_ROUNDED(INPUTS(GRID(1, 3, 2, 1), GRID(1, 1100, 2, 1), GRID(1, 1100, 2, 1), ABSENT), .scale = 0.9f,
+                           .weights = DIT_BF16),
 
     ATTENTION_BACKWARD(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT,
                               FLOATS(2, 5, 3, 4), FIXED(1, 3, 2, 3, 5)),

@@ -83,10 +83,19 @@ static void pack(const dit_attention_call *a, const struct scratch *s, int64_t b
     }
 }
 
-// Turns a row of scores into exp(score - largest so far), adds them up, and gives the factor by which what was summed
-// before shrinks, since the maximum may have grown.
-static float soften(float *scores, int64_t keys, float *largest, float *sum)
+// Rounds the weights of a block, which have entered the sum as they were.
+static void round_weights(dit_dtype dtype, float *weights, int64_t keys)
 {
+    uint16_t rounded[DIT_ATTENTION_KEYS];
+    dit_round(dtype, rounded, weights, keys);
+    dit_widen(dtype, weights, rounded, keys);
+}
+
+// Turns a row of scores into exp(score - largest so far), adds them up, and gives the factor by which what was summed
+// before shrinks, since the maximum may have grown. `weights`: what they are rounded to then.
+static float soften(dit_dtype weights, float *scores, int64_t keys, float *largest, float *sum)
+{
+    int64_t coarse = weights == DIT_F32 ? 0 : keys / DIT_LANES * DIT_LANES; // the rest is torch's scalar code
     int64_t width = dit_divide_up(keys, DIT_LANES) * DIT_LANES;
     vec top = vec_splat(*largest), total = {0};
     for (int64_t j = 0; j < width; j += DIT_LANES)
@@ -94,22 +103,16 @@ static float soften(float *scores, int64_t keys, float *largest, float *sum)
     float before = *largest, now = vec_largest(top),
           base = now == -INFINITY ? 0 : now; // nothing open yet: all become 0
     for (int64_t j = 0; j < width; j += DIT_LANES) {
-        vec p = vec_exp2(vec_load(scores + j) - base);
+        vec x = vec_load(scores + j) - base, p = j < coarse ? vec_exp2_coarse(x) : vec_exp2(x);
         vec_store(scores + j, p);
         total += p;
     }
     float shrink = before == now ? 1 : exp2f(before - base);
     *sum = *sum * shrink + vec_sum(total);
     *largest = now;
+    if (weights != DIT_F32)
+        round_weights(weights, scores, keys);
     return shrink;
-}
-
-// Rounds the weights of a block, which have entered the sum as they were.
-static void round_weights(dit_dtype dtype, float *weights, int64_t keys)
-{
-    uint16_t rounded[DIT_ATTENTION_KEYS];
-    dit_round(dtype, rounded, weights, keys);
-    dit_widen(dtype, weights, rounded, keys);
 }
 
 // Rows `first` to first + rows of the chunk of queries from i on meet one block.
@@ -120,12 +123,9 @@ static void meet(const dit_attention_call *a, const struct scratch *s, int64_t b
     float shrink[ROWS], *y = s->y + first * d;
     dit_score_rows(a, b, h, i + first, rows, s->queries + first * a->D, a->D, block.j, block.keys,
                    s->keys + block.j * a->D, s->scores, DIT_ATTENTION_KEYS);
-    for (int r = 0; r < rows; r++) {
-        float *scores = s->scores + r * DIT_ATTENTION_KEYS;
-        shrink[r] = soften(scores, block.keys, &s->largest[first + r], &s->sum[first + r]);
-        if (rounds(a))
-            round_weights(a->weights, scores, block.keys);
-    }
+    for (int r = 0; r < rows; r++)
+        shrink[r] = soften(a->weights, s->scores + r * DIT_ATTENTION_KEYS, block.keys, &s->largest[first + r],
+                           &s->sum[first + r]);
     if (block.j == 0) {
         dit_tiles_across(rows, a->D, block.keys, s->scores, DIT_ATTENTION_KEYS, 1, s->values, y, d);
         return;
