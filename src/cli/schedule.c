@@ -217,7 +217,7 @@ const struct command command_schedule = {
         "says at each call (2N - 1 calls for a sampler of second order); `noise` (N, ...) is what the steps draw,\n"
         "where they do. --output then gets `samples` (N, ...): the state after every call. Arguments of the class\n"
         "are 0-d tensors: mu, eta, use_clipped_model_output, s_churn, s_tmin, s_tmax, s_noise, max_timesteps,\n"
-        "intermediate_timesteps.",
+        "intermediate_timesteps, original_inference_steps, strength.",
     .examples =
         (const char *const[]){
             "dit schedule sd3/scheduler --steps 28",

@@ -40,16 +40,26 @@ static dit_status set_timesteps(dit_sampler *s, int steps, dit_error *error)
     struct lcm *l = (struct lcm *)s;
     if (dit_sampler_limit_steps(s, steps, l->schedule.train_steps, error))
         return error->status;
-    if (steps > l->original_steps)
+    double original = s->argument[DIT_ORIGINAL_INFERENCE_STEPS];
+    original = isnan(original) ? (double)l->original_steps : original;
+    if (original != trunc(original) || original < 1 || original > (double)l->schedule.train_steps)
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "the argument \"original_inference_steps\" is %g; it is 1 to %lld, whole", original,
+                        (long long)l->schedule.train_steps);
+    if (s->argument[DIT_STRENGTH] > 1)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "the argument \"strength\" is %g; it is at most 1",
+                        s->argument[DIT_STRENGTH]);
+    int64_t used = (int64_t)(original * s->argument[DIT_STRENGTH]);
+    if (steps > used)
         return dit_fail(error, DIT_BAD_ARGUMENT, "%d steps are asked for, but the model was distilled for at most %lld",
-                        steps, (long long)l->original_steps);
+                        steps, (long long)used);
     if (dit_sampler_set_calls(s, steps, 0, error))
         return error->status;
-    int64_t every = l->schedule.train_steps / l->original_steps;
-    double stride = (double)l->original_steps / steps;
+    int64_t every = l->schedule.train_steps / (int64_t)original;
+    double stride = (double)used / steps;
     for (int i = 0; i < steps; i++) {
         int64_t skipped = (int64_t)floor(i * stride);
-        s->timesteps[i] = (double)((l->original_steps - skipped) * every - 1);
+        s->timesteps[i] = (double)((used - skipped) * every - 1);
     }
     return DIT_OK;
 }
@@ -119,6 +129,7 @@ static void release(dit_sampler *s)
 
 const dit_sampler_class dit_lcm_sampler = {
     .name = "LCMScheduler",
+    .arguments = 1u << DIT_ORIGINAL_INFERENCE_STEPS | 1u << DIT_STRENGTH,
     .size = sizeof(struct lcm),
     .configure = configure,
     .set_timesteps = set_timesteps,

@@ -28,6 +28,8 @@ const char *const dit_sampler_argument_name[DIT_SAMPLER_ARGUMENTS] = {
     [DIT_S_NOISE] = "s_noise",
     [DIT_MAX_TIMESTEPS] = "max_timesteps",
     [DIT_INTERMEDIATE_TIMESTEPS] = "intermediate_timesteps",
+    [DIT_ORIGINAL_INFERENCE_STEPS] = "original_inference_steps",
+    [DIT_STRENGTH] = "strength",
 };
 
 static const double argument_default[DIT_SAMPLER_ARGUMENTS] = {
@@ -35,7 +37,9 @@ static const double argument_default[DIT_SAMPLER_ARGUMENTS] = {
     [DIT_S_TMAX] = INFINITY,
     [DIT_S_NOISE] = 1,
     [DIT_MAX_TIMESTEPS] = 1.5708,
-    [DIT_INTERMEDIATE_TIMESTEPS] = NAN, // 1.3 for two steps
+    [DIT_INTERMEDIATE_TIMESTEPS] = NAN,   // 1.3 for two steps
+    [DIT_ORIGINAL_INFERENCE_STEPS] = NAN, // the configuration's
+    [DIT_STRENGTH] = 1,
 };
 
 const dit_sampler_class *dit_sampler_class_at(int i)

@@ -36,6 +36,8 @@ typedef enum dit_sampler_argument {
     DIT_S_NOISE,                  // ... times this (1)
     DIT_MAX_TIMESTEPS,            // SCM: time of the first call (1.5708)
     DIT_INTERMEDIATE_TIMESTEPS,   // SCM: time of the second of two calls (1.3)
+    DIT_ORIGINAL_INFERENCE_STEPS, // LCM: of the solver that was distilled (the configuration's)
+    DIT_STRENGTH,                 // LCM: the share of these that is used, the last ones (1)
     DIT_SAMPLER_ARGUMENTS,
 } dit_sampler_argument;
 
