@@ -35,10 +35,19 @@ size_t dit_memory_peak(void)
     return getrusage(RUSAGE_SELF, &usage) ? 0 : (size_t)usage.ru_maxrss * 1024; // in KiB on Linux
 }
 
+// Of a bound, for stacks of threads, tables, files' buffers, and what the system counts late: a share of small bounds,
+// so that they leave something.
+enum { MOST_RESERVE = 32 << 20, RESERVED_SHARE = 8 };
+
+size_t dit_memory_bound_for(size_t bytes)
+{
+    size_t share = bytes / (RESERVED_SHARE - 1) + 1;
+    return bytes + (share < MOST_RESERVE ? share : MOST_RESERVE);
+}
+
 size_t dit_memory_left(size_t bound)
 {
-    // Stacks of threads, tables, files' buffers, and what the system counts late.
-    const size_t reserve = 32u << 20;
+    const size_t reserve = bound / RESERVED_SHARE < MOST_RESERVE ? bound / RESERVED_SHARE : MOST_RESERVE;
     if (!bound)
         return 0;
 #ifdef __GLIBC__

@@ -16,5 +16,7 @@ size_t dit_memory_peak(void);
 // What a bound on the whole process leaves for new work, at least 1; 0, no bound, stays 0. Gives back to the system
 // what was freed, first.
 size_t dit_memory_left(size_t bound);
+// The smallest bound that leaves work room when the process holds `bytes` with it.
+size_t dit_memory_bound_for(size_t bytes);
 
 #endif

@@ -5,7 +5,9 @@
 #include "io/json.h"
 #include "io/tensor_file.h"
 #include "models/original.h"
+#include "pipelines/survey.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -195,6 +197,36 @@ static dit_status pipeline_facts(const char *path, json_t *index, json_t **facts
     return error->status;
 }
 
+// What drawing a picture takes, of each network at its turn; why it is not known where the folder does not open.
+static json_t *run_facts(const char *path)
+{
+    dit_model *model = NULL;
+    dit_survey survey;
+    dit_error error = {0};
+    dit_request request = dit_request_default();
+    request.prompt = "x";
+    if (!dit_model_open(path, &model, &error) && dit_model_survey(model, &request, &survey, &error)) {
+        dit_error ignored = {0};
+        request.prompt = NULL;
+        request.class_label = 0;
+        if (!dit_model_survey(model, &request, &survey, &ignored)) // a model of classes
+            error = (dit_error){0};
+    }
+    dit_model_close(model);
+    if (error.status)
+        return json_pack("{s:s}", "unknown", error.message);
+    json_t *phases = json_array();
+    for (int i = 0; i < survey.count; i++)
+        json_array_append_new(phases,
+                              json_pack("{s:s, s:I, s:I, s:f}", "part", survey.phase[i].part, "peak_bytes",
+                                        (json_int_t)survey.phase[i].peak, "least_bytes",
+                                        (json_int_t)survey.phase[i].least, "flop", survey.phase[i].figures.flops));
+    return json_pack("{s:I, s:I, s:i, s:f, s:o, s:I, s:I}", "width", (json_int_t)survey.width, "height",
+                     (json_int_t)survey.height, "steps", survey.steps, "guidance_scale", survey.guidance_scale,
+                     "phases", phases, "peak_bytes", (json_int_t)survey.peak, "least_memory_bytes",
+                     (json_int_t)survey.least);
+}
+
 // ---- The text for people. Names and values come from files: control characters do not reach the terminal.
 
 static void print_clean(const char *text)
@@ -306,6 +338,31 @@ static void print_pipeline(json_t *facts, bool with_tensors)
     }
 }
 
+static void print_run(json_t *run)
+{
+    const char *unknown = json_string_value(json_object_get(run, "unknown"));
+    json_t *phase, *phases = json_object_get(run, "phases");
+    char bytes[FORMAT_SIZE];
+    size_t i;
+    if (unknown) {
+        printf("\nmemory of a run: not known: ");
+        print_clean(unknown);
+        printf("\n");
+        return;
+    }
+    printf("\none picture of %lldx%lld in %lld steps, guidance scale %g, takes up to\n",
+           (long long)json_integer_value(json_object_get(run, "width")),
+           (long long)json_integer_value(json_object_get(run, "height")),
+           (long long)json_integer_value(json_object_get(run, "steps")),
+           json_number_value(json_object_get(run, "guidance_scale")));
+    json_array_foreach(phases, i, phase) printf(
+        "  %-12s %-16s %.4g GFLOP\n", format_bytes(bytes, json_number_value(json_object_get(phase, "peak_bytes"))),
+        json_string_value(json_object_get(phase, "part")), json_number_value(json_object_get(phase, "flop")) * 1e-9);
+    const double least = json_number_value(json_object_get(run, "least_memory_bytes"));
+    printf("  %-12s in all; with --memory %.0fM and more it is drawn in as much\n",
+           format_bytes(bytes, json_number_value(json_object_get(run, "peak_bytes"))), ceil(least * 1e-6));
+}
+
 // ---- The plan
 
 static void print_plan(const dit_plan *plan, bool as_json)
@@ -362,12 +419,15 @@ static dit_status run(const struct call *call, dit_error *error)
         goto done;
     if (index ? pipeline_facts(path, index, &facts, error) : component_facts(path, &facts, error))
         goto done;
+    if (index)
+        json_object_set_new(facts, "run", run_facts(path));
     if (call->option[JSON].given) {
         json_dumpf(facts, stdout, JSON_COMPACT);
         putchar('\n');
-    } else if (index)
+    } else if (index) {
         print_pipeline(facts, call->option[TENSORS].given);
-    else
+        print_run(json_object_get(facts, "run"));
+    } else
         print_component(facts, call->option[TENSORS].given);
 
 done:
@@ -402,7 +462,9 @@ const struct command command_info = {
         ".ckpt);\n"
         "DIR a component's folder (config.json and weights) or a pipeline's (model_index.json). Files are checked\n"
         "whole, but no tensor is read. Of an original single file the networks are shown, with the configurations\n"
-        "that follow from their shapes. What a run takes beside the weights: --plan.",
+        "that follow from their shapes.\n"
+        "Of a pipeline's folder it also says how much memory a picture of its own size and steps takes, network by\n"
+        "network, and the least --memory that it can be drawn with. What one network takes beside its weights: --plan.",
     .examples = examples,
     .run = run,
 };

@@ -5,6 +5,7 @@
 // it, and kernels read them as they are stored. Those that stay are spread evenly over the steps, so that reading the
 // others has the time of all of them.
 #include "graph/plan_private.h"
+#include <math.h>
 #include <stdlib.h>
 
 enum {
@@ -196,9 +197,9 @@ dit_status dit_plan_choose_weights(dit_plan *plan, dit_error *error)
         if (bound < f->least_memory)
             return dit_fail(error, DIT_NO_MEMORY,
                             "the memory bound leaves %.0f MiB for a network that needs %.0f MiB (values %.0f, weights "
-                            "of its largest step %.0f); raise it or use a smaller size",
+                            "of its largest step %.0f); raise it by %.0f MiB or use a smaller size",
                             (double)bound / 0x1p20, (double)f->least_memory / 0x1p20, (double)f->arena_bytes / 0x1p20,
-                            (double)most / 0x1p20);
+                            (double)most / 0x1p20, ceil((double)(f->least_memory - bound) * 8 / 7 / 0x1p20));
         // What stays is rearranged one weight after the other, each beside the stored one: that takes `most` too.
         size_t free = bound - f->least_memory;
         sharing.share = sharing.large <= free ? 1 : (double)free / (double)sharing.large;

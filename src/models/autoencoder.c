@@ -38,6 +38,7 @@ struct work {
     int64_t channels; // of each result
     int64_t samples;  // that go together
     struct axis axis[2];
+    bool figures_only;
     dit_plan *plan; // for tiles of plan_shape
     dit_shape plan_shape;
     float *tile[MOST_RESULTS];        // (samples, channels, tile rows, tile columns), as much of it as this tile has
@@ -118,8 +119,10 @@ static dit_status plan_for(struct work *w, const dit_shape *shape, dit_error *er
         dit_fail(error, fault->status, "%s: %s", w->component->folder, fault->message);
     else
         dit_plan_new(g, w->component->weights,
-                     &(dit_plan_options){.frozen = true, .memory = dit_memory_left(w->component->memory)}, &w->plan,
-                     error);
+                     &(dit_plan_options){.frozen = true,
+                                         .memory = w->figures_only ? 0 : dit_memory_left(w->component->memory),
+                                         .figures_only = w->figures_only},
+                     &w->plan, error);
     dit_graph_free(g);
     w->plan_shape = *shape;
     return error->status;
@@ -157,10 +160,16 @@ static bool fits(struct work *w, int tile)
     return (double)dit_plan_figures_of(w->plan).arena_bytes + floats * sizeof(float) <= (double)w->options->memory;
 }
 
-// The largest tile that keeps the bound, in steps of four latent pixels, at which seams of a quarter are whole.
+// Pixels; four of the latents, at which seams of a quarter are whole.
+static int smallest_tile(const struct work *w)
+{
+    return 4 * w->facts.ratio;
+}
+
+// The largest tile that keeps the bound, in steps of the smallest one.
 static dit_status choose_tile(struct work *w, int *tile, dit_error *error)
 {
-    int step = 4 * w->facts.ratio;
+    int step = smallest_tile(w);
     int64_t height = w->argument->shape.dim[2], width = w->argument->shape.dim[3],
             side = (height > width ? height : width) * (w->method == DIT_DECODE ? w->facts.ratio : 1);
     if (fits(w, *tile))
@@ -355,6 +364,22 @@ static dit_status perform(const dit_component *c, dit_method method, const dit_a
     dit_plan_free(w.plan);
     for (int k = 0; k < MOST_RESULTS; k++)
         free(w.tile[k]);
+    return error->status;
+}
+
+dit_status dit_autoencoder_figures(const dit_component *c, dit_method method, const dit_shape *argument, bool tiled,
+                                   dit_plan_figures *figures, dit_error *error)
+{
+    static const dit_autoencoder_options none;
+    const dit_array array = {DIT_F32, *argument, NULL};
+    struct work w = {.component = c, .method = method, .options = &none, .argument = &array, .figures_only = true};
+    if (!dit_autoencoder_facts_of(c, &w.facts))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "%s holds no autoencoder", c->folder);
+    cut(&w, tiled ? smallest_tile(&w) : 0);
+    const dit_shape shape = tile_shape(&w, 1, w.axis[0].tile, w.axis[1].tile);
+    if (!plan_for(&w, &shape, error))
+        *figures = dit_plan_figures_of(w.plan);
+    dit_plan_free(w.plan);
     return error->status;
 }
 

@@ -32,4 +32,9 @@ dit_status dit_autoencoder_encode(const dit_component *component, const dit_arra
                                   const dit_autoencoder_options *options, dit_array *mean, dit_array *logvar,
                                   dit_error *error);
 
+// What the network takes for an argument of that shape at once, without running it: whole, or, `tiled`, in the smallest
+// tiles that a bound chooses.
+dit_status dit_autoencoder_figures(const dit_component *component, dit_method method, const dit_shape *argument,
+                                   bool tiled, dit_plan_figures *figures, dit_error *error);
+
 #endif

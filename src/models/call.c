@@ -87,7 +87,8 @@ static dit_tensor find_result(const dit_named_tensors *results, const char *name
 
 // `g` owns names that `out` lists.
 static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method method, const dit_arrays *in,
-                            const char *const *wanted, dit_plan **plan, dit_named_tensors *out, dit_error *error)
+                            const char *const *wanted, const dit_plan_options *options, dit_plan **plan,
+                            dit_named_tensors *out, dit_error *error)
 {
     dit_named_tensors arguments = {.dtype = c->dtype}, results = {0};
     dit_arrays_describe(in, g, &arguments);
@@ -100,7 +101,7 @@ static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method met
         dit_output(g, name, result);
         dit_named_add(out, name, result);
     }
-    dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true, .memory = dit_memory_left(c->memory)}, plan, error);
+    dit_plan_new(g, c->weights, options, plan, error);
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status;
@@ -116,7 +117,8 @@ dit_status dit_component_call(const dit_component *c, dit_method method, const d
     dit_graph *g = dit_graph_new(c->weights);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
-    if (!plan_call(c, g, method, in, wanted, &plan, &results, error) && !dit_arrays_fill(in, plan, error) &&
+    const dit_plan_options options = {.frozen = true, .memory = dit_memory_left(c->memory)};
+    if (!plan_call(c, g, method, in, wanted, &options, &plan, &results, error) && !dit_arrays_fill(in, plan, error) &&
         !dit_plan_run(plan, dit_watch_stops, (void *)watch, error))
         for (int i = 0; i < results.count && !error->status; i++) {
             const char *name = results.item[i].name;
@@ -124,6 +126,28 @@ dit_status dit_component_call(const dit_component *c, dit_method method, const d
             if ((to = dit_arrays_add(out, name, from.dtype, from.shape, error)))
                 memcpy(to->data, from.data, dit_array_bytes(&from));
         }
+    dit_plan_free(plan);
+    dit_graph_free(g);
+    return error->status;
+}
+
+dit_status dit_component_figures(const dit_component *c, dit_method method, const dit_arrays *in,
+                                 const char *const *wanted, dit_arrays *out, dit_plan_figures *figures,
+                                 dit_error *error)
+{
+    dit_plan *plan = NULL;
+    dit_named_tensors results = {0};
+    const dit_plan_options options = {.frozen = true, .figures_only = true};
+    dit_graph *g = dit_graph_new(c->weights);
+    if (!g)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
+    if (!plan_call(c, g, method, in, wanted, &options, &plan, &results, error)) {
+        *figures = dit_plan_figures_of(plan);
+        for (int i = 0; i < results.count && !error->status; i++) {
+            const dit_tensor result = results.item[i].tensor;
+            dit_arrays_add(out, results.item[i].name, dit_dtype_of(g, result), *dit_shape_of(g, result), error);
+        }
+    }
     dit_plan_free(plan);
     dit_graph_free(g);
     return error->status;

@@ -1,6 +1,6 @@
 // pipelines/network.c: the transformer planned for a job: latents, time and conditions in, an answer out.
 #include "base/memory.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/survey.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,4 +89,22 @@ dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const d
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status ? error->status : dit_arrays_fill(conditions, n->plan, error);
+}
+
+dit_status dit_network_figures(dit_model *m, const dit_job *job, const dit_arrays *conditions,
+                               dit_plan_figures *figures, dit_error *error)
+{
+    dit_plan *plan = NULL;
+    const dit_component *c = dit_model_part(m, m->parts[0].kind->name, error);
+    dit_graph *g = c ? dit_graph_new(c->weights) : NULL;
+    if (!g)
+        return error->status ? error->status : dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
+    describe(m, g, job, conditions);
+    if (!dit_plan_new(g, c->weights, &(dit_plan_options){.frozen = true, .figures_only = true}, &plan, error))
+        *figures = dit_plan_figures_of(plan);
+    dit_plan_free(plan);
+    dit_graph_free(g);
+    if (error->status)
+        dit_error_locate(error, c->folder);
+    return error->status;
 }

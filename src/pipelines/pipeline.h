@@ -29,6 +29,7 @@
 #include "text/tokenizer.h"
 
 typedef struct dit_pipeline_class dit_pipeline_class;
+struct dit_survey; // pipelines/survey.h
 
 enum { DIT_MOST_PARTS = 8, DIT_MOST_TOKENIZERS = 4, DIT_MOST_LORAS = 16 };
 
@@ -177,6 +178,7 @@ struct dit_model {
     bool predicts_sample;          // a flow network gives x_0: the sampler is handed (x_t - x_0) / sigma
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
+    struct dit_survey *survey;     // while one is made: text encoders are planned and not run
     void *private;                 // the family's own
     dit_network network[DIT_MOST_PLANS];
     struct {

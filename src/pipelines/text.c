@@ -1,5 +1,6 @@
 // pipelines/text.c: prompts as rows of conditions.
 #include "pipelines/pipeline.h"
+#include "pipelines/survey.h"
 #include "pipelines/weighted_text.h"
 #include "text/padded.h"
 #include <stdlib.h>
@@ -84,7 +85,10 @@ dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_wat
     if (!(q->weighting ? dit_weigh_texts(m, q, &rows, &in, error) : tokenize(m, q, &in, error)) &&
         (encoder = dit_model_part(m, q->encoder, error))) {
         dit_array mask = q->mask ? (dit_array){0} : dit_arrays_take(&in, "attention_mask");
-        dit_component_call(encoder, DIT_FORWARD, &in, q->wanted, watch, out, error);
+        if (m->survey)
+            dit_survey_encoder(m, q->encoder, encoder, &in, q->wanted, out, error);
+        else
+            dit_component_call(encoder, DIT_FORWARD, &in, q->wanted, watch, out, error);
         if (mask.data)
             dit_arrays_give(&in, "attention_mask", mask, error);
         dit_model_part_done(m, q->encoder);

@@ -146,6 +146,27 @@ refuse 1 '--variant: no part of variants has weights of a variant bf16' generate
 refuse 1 '--variant' generate --model variants -p x --variant ../fp16
 rm -r variants shards
 
+# ---- What a picture takes, told before it is drawn
+for model in "$sd3" "$flux" "$whole/hunyuan-dit/model"; do
+    accept info "$model" --json
+    read -r peak least <<<"$(python3 -c 'import json, sys
+run = json.load(sys.stdin)["run"]
+print(run["peak_bytes"], -(-run["least_memory_bytes"] // 1000000))' <<<"$output")"
+    accept generate --model "$model" -p fox --seed 1 --steps 2 --json -o free.png
+    found=$(sed -n 's/.*"peak_rss_mb": \([0-9]*\).*/\1/p' <<<"$output")
+    accept generate --model "$model" -p fox --seed 1 --steps 2 --json -o bound.png --memory "$((least + 4))M"
+    within=$(sed -n 's/.*"peak_rss_mb": \([0-9]*\).*/\1/p' <<<"$output")
+    if ! grep -qa __asan_init "$dit"; then # which takes memory of its own
+        [ $((found << 20)) -lt $((peak * 5 / 4)) ] && [ $(((found + 1) << 20)) -gt $((peak * 3 / 4)) ] ||
+            fail "$model: $peak bytes were told, $found MiB taken"
+        [ $((within << 20)) -le $(((least + 4) * 1000000)) ] || fail "$model: $within MiB within $least MB"
+    fi
+done
+accept info "$whole/flux-fill/model"
+grep -q 'memory of a run: not known: --mask' <<<"$output" || fail "no reason given: $output"
+accept info "$whole/pixart-sigma/model"
+grep -q 'one picture of 256x256 in 20 steps' <<<"$output" || fail "nothing of a run: $output"
+
 # ---- One picture after another within a bound: parts are opened again for each.
 printf 'fox\nfox\n' | "$dit" generate -i --model "$flux" "${small[@]}" --memory 500M >shown 2>said ||
     fail "two prompts within a bound: $(cat said)"
