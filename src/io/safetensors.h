@@ -83,7 +83,8 @@ typedef dit_status (*dit_safetensors_produce)(void *context, size_t index, const
 
 // Writes a file whole or not at all (see io/atomic_file.h), laid out as the reference library does: widest elements
 // first, then by name. `produce` may be NULL when every item has data. Fails with DIT_BAD_ARGUMENT (a name twice,
-// empty, reserved or not UTF-8), DIT_NO_FILE, DIT_NO_MEMORY (disk full too), or what `produce` failed with.
+// empty, reserved or not UTF-8), DIT_UNSUPPORTED (a block format), DIT_NO_FILE, DIT_NO_MEMORY (disk full too), or what
+// `produce` failed with.
 dit_status dit_safetensors_write(const char *path, const dit_safetensors_item *items, size_t count,
                                  const dit_text_pair *metadata, size_t metadata_count, dit_safetensors_produce produce,
                                  void *context, dit_error *error);

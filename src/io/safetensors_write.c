@@ -26,6 +26,11 @@ static dit_status check_item(const char *path, const dit_safetensors_item *item,
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s: \"%s\" cannot be a tensor's name", path, item->name);
     if (!item->data && !produced)
         return dit_fail(error, DIT_BAD_ARGUMENT, "%s: tensor \"%.80s\" has no data", path, item->name);
+    int order;
+    if (item->dtype < DIT_DTYPES && !dit_safetensors_dtype_name(item->dtype, &order))
+        return dit_fail(error, DIT_UNSUPPORTED,
+                        "%s: tensor \"%.80s\" is %s, which safetensors cannot hold; GGUF can, or another --dtype", path,
+                        item->name, dit_dtype_name(item->dtype));
     return dit_shape_check(&item->shape, item->dtype, error);
 }
 

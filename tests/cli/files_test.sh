@@ -25,6 +25,11 @@ accept info back.safetensors --json
 grep -q '"metadata":{"format":"pt"}' <<<"$output" || fail "the metadata was lost: $output"
 grep -q '"parameters":7,"bytes":32,' <<<"$output" || fail "the counts are wrong: $output"
 
+# Blocks, which safetensors has none of
+refuse 1 q8_0 convert "$fixtures/gguf_texts/llama-q8_0/model.gguf" -o blocks.safetensors
+[ ! -e blocks.safetensors ] || fail "a refused conversion left a file"
+accept convert "$fixtures/gguf_texts/llama-q8_0/model.gguf" --dtype f32 -o blocks.safetensors
+
 # In place, and a set of shards as one file
 cp six.safetensors same.safetensors
 accept convert same.safetensors --dtype bf16 -o same.safetensors
