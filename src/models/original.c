@@ -209,6 +209,12 @@ static bool fill_targets(const dit_facts *facts, const dit_row *row, const dit_c
     return renamed->count > 0;
 }
 
+// Whether the row says where a part of a tensor goes that is added to it: as it is, or in halves.
+static bool moves_rows(const dit_row *r)
+{
+    return r->kind == DIT_ROW_MOVE || r->kind == DIT_ROW_SPLIT || r->kind == DIT_ROW_SWAP || r->kind == DIT_ROW_FLATTEN;
+}
+
 bool dit_original_rename(const char *class_name, const char *name, bool underscored, const dit_weights *weights,
                          dit_renamed *renamed)
 {
@@ -222,11 +228,14 @@ bool dit_original_rename(const char *class_name, const char *name, bool undersco
         int64_t repeats;
         if (r->kind == DIT_ROW_FAMILY)
             of_class = !strcmp(r->to, class_name);
-        if (!of_class || r->kind < DIT_ROW_MOVE || r->kind == DIT_ROW_DROP ||
+        if (!of_class || r->kind < DIT_ROW_MOVE ||
             dit_names_expand(&facts, r->from, 0, pattern, sizeof pattern, &repeats, &ignored))
             continue;
-        if (dit_names_match(pattern, name, underscored, &captured))
-            return fill_targets(&facts, r, &captured, renamed);
+        if (!dit_names_match(pattern, name, underscored, &captured))
+            continue;
+        bool filled = moves_rows(r) && fill_targets(&facts, r, &captured, renamed);
+        if (!r->condition || (filled && dit_weights_find(weights, renamed->name[0]))) // else it is for other networks
+            return filled;
     }
     return false;
 }

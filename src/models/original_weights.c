@@ -62,9 +62,11 @@ static dit_status wrong_shape(const struct move *m, const dit_array *a)
                     path_of(m), m->name, dit_shape_text(&a->shape, shape));
 }
 
-// Whether rows may be told apart: a block format's rows are whole blocks.
+// Whether rows may be told apart: there are some, not many of no length, and those of a block format are whole blocks.
 static bool has_rows(const dit_array *a)
 {
+    if (dit_shape_count(&a->shape) < 1)
+        return false;
     return a->shape.rank > 1 || (a->shape.rank == 1 && dit_dtype_block(a->dtype) == 1);
 }
 

@@ -43,12 +43,12 @@ static void gguf_files_give_the_states_of_the_public_encoders(void **state)
 }
 
 // A GGUF file with Llama's tensors, of a few features, and this metadata.
-static const char *small_llama(scratch *s, const dit_gguf_field *fields, size_t count)
+static const char *small_llama(scratch *s, dit_shape queries, const dit_gguf_field *fields, size_t count)
 {
     static float zeros[64];
-    static const dit_safetensors_item items[] = {
+    const dit_safetensors_item items[] = {
         {"token_embd.weight", DIT_F32, {2, {4, 8}}, zeros},
-        {"blk.0.attn_q.weight", DIT_F32, {2, {8, 8}}, zeros},
+        {"blk.0.attn_q.weight", DIT_F32, queries, zeros},
         {"blk.0.ffn_up.weight", DIT_F32, {2, {4, 8}}, zeros},
     };
     dit_error error = {0};
@@ -80,10 +80,26 @@ static void metadata_that_does_not_fit_is_refused(void **state)
         const dit_gguf_field fields[] = {llama, cases[i].field};
         dit_error error = {0};
         dit_component component;
-        dit_component_open(&component, small_llama(&s, fields, 2), DIT_F32, &error);
+        dit_component_open(&component, small_llama(&s, DIT_SHAPE(8, 8), fields, 2), DIT_F32, &error);
         assert_refused(&error, DIT_BAD_FILE, "x.gguf", cases[i].word);
         dit_component_close(&component);
     }
+    scratch_remove(&s);
+}
+
+static void many_rows_of_no_length_are_refused(void **state)
+{
+    (void)state;
+    const dit_gguf_field fields[] = {{.key = "general.architecture", .text = "llama"},
+                                     {.key = "llama.attention.head_count", .integer = 4}};
+    scratch s;
+    dit_error error = {0};
+    dit_component component;
+    scratch_make(&s);
+    const char *path = small_llama(&s, DIT_SHAPE((int64_t)1 << 40, 0), fields, 2);
+    dit_component_open(&component, path, DIT_F32, &error);
+    assert_refused(&error, DIT_BAD_FILE, "x.gguf", "blk.0.attn_q.weight");
+    dit_component_close(&component);
     scratch_remove(&s);
 }
 
@@ -121,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gguf_files_give_the_states_of_the_public_encoders),
         cmocka_unit_test(metadata_that_does_not_fit_is_refused),
+        cmocka_unit_test(many_rows_of_no_length_are_refused),
         cmocka_unit_test(leading_axes_of_one_may_lack_where_the_file_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,8 +190,33 @@ static void every_published_tensor_comes_out_of_the_original_file(void **state)
     scratch_remove(&s);
 }
 
+// What one name became depends on the network: SANA's embedding of time has another place in SANA-Sprint.
+static void names_of_layers_follow_the_network(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"time_embed.emb.timestep_embedder.linear_1.weight",
+                                         "time_embed.timestep_embedder.linear_1.weight"};
+    static float zero;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        dit_error error = {0};
+        dit_renamed renamed;
+        dit_weights *weights = dit_weights_new();
+        dit_weights_add(weights, places[i], (dit_array){DIT_F32, DIT_SHAPE(1, 1), &zero}, false, &error);
+        assert_fine(error);
+        assert_true(dit_original_rename("SanaTransformer2DModel", "t_embedder.mlp.0.weight", false, weights, &renamed));
+        assert_int_equal(renamed.count, 1);
+        assert_string_equal(renamed.name[0], places[i]);
+        assert_true(dit_original_rename("SanaTransformer2DModel", "blocks_1_attn_qkv.weight", true, weights, &renamed));
+        assert_true(renamed.consecutive && renamed.count == 3);
+        assert_string_equal(renamed.name[2], "transformer_blocks.1.attn1.to_v.weight");
+        assert_false(dit_original_rename("LlamaModel", "blk.0.attn_q.weight", false, weights, &renamed));
+        dit_weights_free(weights);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_published_tensor_comes_out_of_the_original_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_published_tensor_comes_out_of_the_original_file),
+                                       cmocka_unit_test(names_of_layers_follow_the_network)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
