@@ -404,6 +404,8 @@ static dit_status draw_prompt(void *context, const struct interactive_settings *
     r.width = settings->width;
     r.height = settings->height;
     r.steps = settings->steps;
+    r.sampler = *settings->sampler ? settings->sampler : NULL;
+    r.schedule = *settings->schedule ? settings->schedule : NULL;
     r.guidance_scale = settings->guidance_scale;
     do { // pictures of earlier sessions stay
         if (numbered(output, sizeof output, s->output, ++s->drawn, 2, error))
@@ -420,6 +422,8 @@ static dit_status converse(struct session *s, const dit_request *r, dit_error *e
                                             .height = r->height,
                                             .steps = r->steps,
                                             .guidance_scale = r->guidance_scale};
+    snprintf(settings.sampler, sizeof settings.sampler, "%s", r->sampler ? r->sampler : "");
+    snprintf(settings.schedule, sizeof settings.schedule, "%s", r->schedule ? r->schedule : "");
     if (r->negative_prompt)
         snprintf(settings.negative_prompt, sizeof settings.negative_prompt, "%s", r->negative_prompt);
     return interactive_run(&settings, draw_prompt, s, error);

@@ -181,6 +181,25 @@ static dit_status set_negative(struct session *session, const char *value, dit_e
     return DIT_OK;
 }
 
+// A name for the library to look up when it draws; nothing: the model's own.
+static dit_status set_name(char name[24], const char *what, const char *value, dit_error *error)
+{
+    if (strlen(value) >= 24 || check_utf8(value, what, error))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "%s: there is no %.60s", what, value);
+    strcpy(name, value);
+    return DIT_OK;
+}
+
+static dit_status set_sampler(struct session *session, const char *value, dit_error *error)
+{
+    return set_name(session->settings->sampler, "!sampler", value, error);
+}
+
+static dit_status set_schedule(struct session *session, const char *value, dit_error *error)
+{
+    return set_name(session->settings->schedule, "!schedule", value, error);
+}
+
 static dit_status show(struct session *session, const char *value, dit_error *error)
 {
     const struct interactive_settings *s = session->settings;
@@ -196,6 +215,10 @@ static dit_status show(struct session *session, const char *value, dit_error *er
         printf("steps %d\n", s->steps);
     if (s->guidance_scale >= 0)
         printf("guidance %g\n", s->guidance_scale);
+    if (*s->sampler)
+        printf("sampler %s\n", s->sampler);
+    if (*s->schedule)
+        printf("schedule %s\n", s->schedule);
     if (*s->negative_prompt)
         printf("negative %s\n", s->negative_prompt);
     return DIT_OK;
@@ -219,6 +242,8 @@ static const struct {
     {"size", "N|WxH", "pixels", set_size},
     {"steps", "N", "steps of the sampler", set_steps},
     {"guidance", "G", "how closely to follow the prompt", set_guidance},
+    {"sampler", "NAME", "how steps are taken, as --sampler; without NAME: the model's own", set_sampler},
+    {"schedule", "NAME", "where steps are taken, as --schedule; without NAME: the model's own", set_schedule},
     {"negative", "TEXT", "what to steer away from; without TEXT: nothing", set_negative},
     {"show", "", "the settings", show},
     {"help", "", "this list", help},

@@ -12,7 +12,8 @@ struct interactive_settings {
     bool keep_seed; // false: every picture draws a new seed
     int width, height;
     int steps;
-    double guidance_scale; // negative: the model's own
+    double guidance_scale;          // negative: the model's own
+    char sampler[24], schedule[24]; // names of --sampler and --schedule
     char negative_prompt[1024];
 };
 

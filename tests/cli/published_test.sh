@@ -43,6 +43,15 @@ draw long "$sd3" -p "$(printf 'fox %.0s' {1..400})" --prompt-weighting comfyui -
 refuse 2 '--prompt-weighting: the text encoder of PixArtSigmaPipeline' generate --model "$pixart" -p x --prompt-weighting a1111
 refuse 2 '--prompt-weighting' generate --model "$sd3" -p x --prompt-weighting none
 
+printf '%s\n' fox '!sampler unipc' '!schedule karras' fox '!show' '!sampler' '!schedule' fox |
+    "$dit" generate -i --model "$pixart" "${small[@]}" >shown 2>said || fail "samplers one after another: $(cat said)"
+grep -q '^sampler unipc$' shown && grep -q '^schedule karras$' shown || fail "!show: $(cat shown)"
+same out-1.png out-3.png
+differ out-1.png out-2.png
+printf '%s\n' '!sampler lcm' fox | "$dit" generate -i --model "$flux" "${small[@]}" >shown 2>said && fail "a sampler of noise"
+grep -q -- '--sampler: lcm' said || fail "a sampler of noise: $(cat said)"
+rm -f out-*.png
+
 # ---- Guidance that only some have
 draw plain "$flux" -p fox --negative-prompt sea
 draw one "$flux" -p fox --negative-prompt sea --true-cfg-scale 1
