@@ -4,15 +4,17 @@
 #include "base/progress.h"
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/model.h"
 #include "io/atomic_file.h"
 #include "io/gguf.h"
 #include "models/original.h"
 #include "models/scaled_weights.h"
+#include "pipelines/save.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { DTYPE, PUBLISHED, OUTPUT };
+enum { DTYPE, PUBLISHED, OUTPUT, BASE, PART, PIPELINE, VARIANT };
 static const struct option options[] = {
     [DTYPE] = {"dtype", OPTION_TEXT, .value = "TYPE",
                .choices = "f32|f16|bf16|f8_e4m3|f8_e5m2|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k|q4_k|q5_k|q6_k",
@@ -20,8 +22,14 @@ static const struct option options[] = {
     [PUBLISHED] = {"published", OPTION_FLAG,
                    .help =
                        "names of an original single file become those that diffusers publishes; with a config.json"},
-    [OUTPUT] = {"output", OPTION_PATH, .letter = 'o', .value = "FILE", .required = true,
-                .help = "file to write: GGUF when its name ends in .gguf, otherwise safetensors"},
+    [OUTPUT] = {"output", OPTION_PATH, .letter = 'o', .value = "FILE|DIR/", .required = true,
+                .help =
+                    "file to write: GGUF when its name ends in .gguf, otherwise safetensors; or, with a / at its end, "
+                    "a folder for a whole model"},
+    [BASE] = {"base", OPTION_PATH, .value = "DIR", .help = "for a whole model, as in `dit generate`"},
+    [PART] = {"part", OPTION_TEXTS, .value = "NAME=PATH", .help = "the same"},
+    [PIPELINE] = {"pipeline", OPTION_TEXT, .value = "CLASS", .help = "the same"},
+    [VARIANT] = {"variant", OPTION_TEXT, .value = "NAME", .help = "the same"},
     {0},
 };
 
@@ -191,8 +199,33 @@ static dit_status check_options(const struct option_value *o, dit_dtype dtype, b
     return check_output_path(o[OUTPUT].text, "--output", 0, error);
 }
 
+// A whole model as a folder.
+static dit_status run_model(const struct call *call, dit_error *error)
+{
+    const struct option_value *o = call->option, from = {.given = true, .text = call->operand[0]};
+    const char *path = o[OUTPUT].text;
+    dit_model *model = NULL;
+    if (o[DTYPE].given || o[PUBLISHED].given)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--%s: a whole model is written as it is, under published names",
+                        options[o[DTYPE].given ? DTYPE : PUBLISHED].name);
+    if (!check_output_folder(path, "--output", error) &&
+        !model_open(&from, &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], &model, error) &&
+        !dit_model_save(model, path, call->watch, error))
+        say(call, "%s", path);
+    dit_model_close(model);
+    return error->status;
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
+    if (ends_in(call->option[OUTPUT].text, "/"))
+        return run_model(call, error);
+    static const int of_models[] = {BASE, PART, PIPELINE, VARIANT};
+    for (size_t i = 0; i < sizeof of_models / sizeof *of_models; i++)
+        if (call->option[of_models[i]].given)
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--%s is of use with an --output that ends in / only",
+                            options[of_models[i]].name);
+
     const struct option_value *o = call->option;
     const char *path = o[OUTPUT].text;
     struct conversion c = {.watch = call->watch, .gguf = ends_in(path, ".gguf")};
@@ -232,6 +265,8 @@ static const char *const examples[] = {
     "matrices in blocks of eight bits a number",
     "dit convert DiT-XL-2-256x256.pt --published -o DiT-XL-2-256/transformer/diffusion_pytorch_model.safetensors",
     "an original file as diffusers reads it, with its config.json",
+    "dit convert sd3_medium_incl_clips.safetensors --base stable-diffusion-3-medium/ -o sd3/",
+    "a whole model, its parts out of one file, as a folder",
     NULL,
 };
 

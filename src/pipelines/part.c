@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// "text_encoder_2" -> "tokenizer_2"; false for a part that reads no text.
-static bool tokenizer_of(const char *part, char name[32])
+bool dit_tokenizer_of(const char *part, char name[32])
 {
     static const char start[] = "text_encoder";
     return !strncmp(part, start, sizeof start - 1) && snprintf(name, 32, "tokenizer%s", part + sizeof start - 1) < 32;
@@ -18,7 +17,7 @@ static bool is_part(const dit_model *m, const char *name)
     char tokenizer[32];
     bool known = !strcmp(name, "scheduler") || !strcmp(name, "tokenizer");
     for (const dit_part_kind *kind = m->class->parts; kind->name && !known; kind++)
-        known = !strcmp(kind->name, name) || (tokenizer_of(kind->name, tokenizer) && !strcmp(tokenizer, name));
+        known = !strcmp(kind->name, name) || (dit_tokenizer_of(kind->name, tokenizer) && !strcmp(tokenizer, name));
     return known;
 }
 
@@ -49,7 +48,7 @@ static void list_missing(const dit_model *m, const dit_part *part, char *missing
     bool lacks = !part->source.path && !part->kind->optional;
     if (lacks)
         add_missing(missing, size, part->kind->name);
-    if ((lacks || part->source.path) && tokenizer_of(part->kind->name, tokenizer) &&
+    if ((lacks || part->source.path) && dit_tokenizer_of(part->kind->name, tokenizer) &&
         !dit_sources_has_tokenizer(m->sources, tokenizer, &part->source))
         add_missing(missing, size, tokenizer);
 }
@@ -200,7 +199,7 @@ static dit_status open_tokenizer(const dit_model *m, const char *name, dit_token
     const dit_source *encoder = NULL;
     const char *class = NULL;
     for (int i = 0; i < m->part_count; i++)
-        if (tokenizer_of(m->parts[i].kind->name, of) && !strcmp(of, name)) {
+        if (dit_tokenizer_of(m->parts[i].kind->name, of) && !strcmp(of, name)) {
             encoder = &m->parts[i].source;
             class = m->parts[i].kind->classes[0];
         }

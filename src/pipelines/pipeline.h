@@ -215,6 +215,8 @@ dit_status dit_model_keep_loras(dit_model *model, int count, dit_error *error);
 // The adapters that the model has been given, into a part that was opened (pipelines/lora.c).
 dit_status dit_model_apply_loras(dit_model *model, dit_part *part, dit_error *error);
 void dit_model_free_loras(dit_model *model);
+// "text_encoder_2" -> "tokenizer_2"; false for a part that reads no text.
+bool dit_tokenizer_of(const char *part, char name[32]);
 // The tokenizer in folder `name`, opened when it is not. NULL and an error when that fails.
 dit_tokenizer *dit_model_tokenizer(dit_model *model, const char *name, dit_error *error);
 

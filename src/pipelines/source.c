@@ -256,8 +256,7 @@ void dit_source_free(dit_source *source)
 
 // ---- The rest
 
-// Where a tokenizer lies by itself.
-static bool find_tokenizer(const dit_sources *s, const char *name, char path[4096])
+bool dit_sources_tokenizer_path(const dit_sources *s, const char *name, char path[4096])
 {
     const struct given *given = find_given(s, name);
     if (given && is_folder(given->path) && join(path, given->path, name, NULL) && is_folder(path))
@@ -293,8 +292,9 @@ static bool holds_pieces(const char *path)
 bool dit_sources_has_tokenizer(const dit_sources *s, const char *name, const dit_source *encoder)
 {
     char path[4096];
-    return find_tokenizer(s, name, path) || (encoder && encoder->path && is_file(encoder->path) &&
-                                             (dit_tokenizer_in_gguf(encoder->path) || holds_pieces(encoder->path)));
+    return dit_sources_tokenizer_path(s, name, path) ||
+           (encoder && encoder->path && is_file(encoder->path) &&
+            (dit_tokenizer_in_gguf(encoder->path) || holds_pieces(encoder->path)));
 }
 
 static dit_status open_pieces(const char *path, const char *encoder_class, dit_tokenizer **tokenizer, dit_error *error)
@@ -318,7 +318,7 @@ dit_status dit_sources_tokenizer(const dit_sources *s, const char *name, const d
 {
     char path[4096];
     *tokenizer = NULL;
-    if (find_tokenizer(s, name, path))
+    if (dit_sources_tokenizer_path(s, name, path))
         return dit_tokenizer_open(tokenizer, path, error);
     if (!encoder || !encoder->path || !is_file(encoder->path))
         return DIT_OK;

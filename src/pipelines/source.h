@@ -49,6 +49,8 @@ const char *dit_sources_given(const dit_sources *sources, int index);
 
 // Whether there is a tokenizer `name`, whose text encoder is `encoder` (may be NULL).
 bool dit_sources_has_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder);
+// Where it lies by itself; false where it does not.
+bool dit_sources_tokenizer_path(const dit_sources *sources, const char *name, char path[4096]);
 // Opens it; `class_name` is the encoder's ("T5EncoderModel"; may be NULL). *tokenizer stays NULL where there is none.
 dit_status dit_sources_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder,
                                  const char *class_name, dit_tokenizer **tokenizer, dit_error *error);

@@ -58,7 +58,7 @@ grep -q '"pipeline":"DiTPipeline"' <<<"$output" || fail "pipeline: $output"
 # ---- Bad usage
 refuse 2 'dit info needs FILE\|DIR' info
 refuse 2 'what to do with "b"' info a b
-refuse 2 '--output FILE is needed' convert six.safetensors --dtype f32
+refuse 2 '--output FILE.DIR/ is needed' convert six.safetensors --dtype f32
 refuse 2 '--dtype must be one of f32\|f16\|bf16\|f8_e4m3' convert six.safetensors --dtype f8 -o x
 refuse 2 '--output needs a file name, not an empty text' convert six.safetensors --dtype f32 -o ''
 refuse 2 '--output needs a file name; "pipe" is a folder' convert six.safetensors --dtype f32 -o pipe

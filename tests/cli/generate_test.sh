@@ -51,6 +51,24 @@ refuse 2 '--part: =x is no NAME=PATH' generate --model "$flux/base" --part =x -p
 refuse 1 '--part: nowhere' generate --model "$flux/base" --part vae=nowhere -p x -o c.png
 refuse 1 'holds no vae' generate --model "$source_root/tests/fixtures/whole/file-dit/dit.pt" --class 1 -o c.png
 refuse 2 '--pipeline: Flux' generate --model "$flux/flux.safetensors" --base "$flux/base" --pipeline Flux -p x -o c.png
+# A whole model as a folder: the same picture, and nothing where it cannot be written.
+sd3=$source_root/tests/fixtures/whole/file-sd3
+arguments=(-p 'a fox' --steps 2 --width 32 --height 32 -s 1 -o a.png)
+accept convert "$sd3/sd3.safetensors" --base "$sd3/base" -o saved/
+accept generate --model "$sd3/sd3.safetensors" --base "$sd3/base" "${arguments[@]}" --latents a.latents
+accept generate --model saved "${arguments[@]}" --latents b.latents
+cmp a.latents b.latents || fail "the folder draws otherwise than the file"
+refuse 1 'saved: is there already' convert "$sd3/sd3.safetensors" --base "$sd3/base" -o saved/
+rm -r saved
+mkdir saved
+accept convert "$flux/base" --part transformer=q.gguf -o saved/ # an empty folder may be there
+accept generate --model saved -p x --steps 1 --width 32 --height 32 -s 1 -o a.png --latents a.latents
+cmp q.gguf.latents a.latents || fail "the folder of a quantised part draws otherwise"
+refuse 1 'tokenizer is in the same file' convert "$flux-parts/flux.safetensors" -o other/ --part "vae=$flux-parts/ae.safetensors" \
+    --part "text_encoder=$flux-parts/clip_l.safetensors" --part "text_encoder_2=$flux-parts/t5.gguf" --part "tokenizer=$flux-parts/tokenizer"
+refuse 2 '--base is of use' convert "$sd3/sd3.safetensors" --base "$sd3/base" -o x.safetensors
+refuse 2 '--dtype: a whole model' convert "$sd3/sd3.safetensors" --base "$sd3/base" --dtype f16 -o x/
+rm -rf saved
 rm -f ./*.png ./*.latents q.gguf
 
 # ---- Bad usage
