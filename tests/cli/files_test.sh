@@ -62,7 +62,8 @@ refuse 2 '--output FILE.DIR/ is needed' convert six.safetensors --dtype f32
 refuse 2 '--dtype must be one of f32\|f16\|bf16\|f8_e4m3' convert six.safetensors --dtype f8 -o x
 refuse 2 '--output needs a file name, not an empty text' convert six.safetensors --dtype f32 -o ''
 refuse 2 '--output needs a file name; "pipe" is a folder' convert six.safetensors --dtype f32 -o pipe
-refuse 2 '--output needs a file name; "x/" is a folder' convert six.safetensors --dtype f32 -o x/
+refuse 2 '--dtype: a whole model is written as it is' convert six.safetensors --dtype f32 -o x/
+refuse 1 'holds no transformer' convert six.safetensors -o x/
 refuse 2 '--output is given twice' convert six.safetensors --dtype f32 -o x --output y
 refuse 1 'folder nowhere cannot be used: No such file' convert six.safetensors --dtype f32 -o nowhere/x
 refuse 1 'six.safetensors is not a folder|Not a directory' convert six.safetensors --dtype f32 -o six.safetensors/x
