@@ -22,10 +22,10 @@ static const struct option options[] = {
     {0},
 };
 
-static double seconds_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -80,20 +80,24 @@ static dit_status run_once(const struct call *call, struct subject *s, dit_error
     return status;
 }
 
-static dit_status time_runs(const struct call *call, struct subject *s, double *seconds, int rounds, dit_error *error)
+// `processor`: of all threads, for each run.
+static dit_status time_runs(const struct call *call, struct subject *s, double *seconds, int rounds, double *processor,
+                            dit_error *error)
 {
     dit_status status = run_once(call, s, error); // warm-up
     if (call->option[OPS].given)
         dit_plan_time(s->probe.plan, true);
+    double begin = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < rounds && !status; i++) {
-        double start = seconds_now();
+        double start = seconds_of(CLOCK_MONOTONIC);
         status = run_once(call, s, error);
-        seconds[i] = seconds_now() - start;
+        seconds[i] = seconds_of(CLOCK_MONOTONIC) - start;
     }
+    *processor = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - begin) / rounds;
     return status;
 }
 
-static void report(const struct call *call, const dit_probe *probe, double *seconds, int rounds)
+static void report(const struct call *call, const dit_probe *probe, double *seconds, int rounds, double processor)
 {
     qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
     double median = (seconds[rounds / 2] + seconds[(rounds - 1) / 2]) / 2;
@@ -102,9 +106,10 @@ static void report(const struct call *call, const dit_probe *probe, double *seco
     if (call->option[OPS].given)
         print_ops(probe->plan, rounds);
     if (call->option[JSON].given)
-        printf("{\"median_s\": %.6f, \"min_s\": %.6f, \"gflop\": %.3f, \"peak_rss_mb\": %.1f, \"weights_mb\": %.1f, "
+        printf("{\"median_s\": %.6f, \"min_s\": %.6f, \"processor_s\": %.6f, \"gflop\": %.3f, \"peak_rss_mb\": %.1f, "
+               "\"weights_mb\": %.1f, "
                "\"streamed_mb\": %.1f, \"values_mb\": %.1f}\n",
-               median, seconds[0], gflop, rss, (double)figures.weight_bytes / 0x1p20,
+               median, seconds[0], processor, gflop, rss, (double)figures.weight_bytes / 0x1p20,
                (double)figures.streamed_bytes / 0x1p20, (double)figures.arena_bytes / 0x1p20);
     else
         printf("median %.4f s  min %.4f s  %.1f GFLOP (%.0f GFLOP/s)  peak memory %.0f MiB\n"
@@ -117,11 +122,11 @@ static dit_status run(const struct call *call, dit_error *error)
 {
     int rounds = (int)call->option[ROUNDS].integer;
     struct subject subject = {0};
-    double *seconds = calloc((size_t)rounds, sizeof *seconds);
+    double *seconds = calloc((size_t)rounds, sizeof *seconds), processor = 0;
     if (!seconds)
         dit_fail(error, DIT_NO_MEMORY, "--rounds: no memory for %d times", rounds);
-    else if (!open_subject(call, &subject, error) && !time_runs(call, &subject, seconds, rounds, error))
-        report(call, &subject.probe, seconds, rounds);
+    else if (!open_subject(call, &subject, error) && !time_runs(call, &subject, seconds, rounds, &processor, error))
+        report(call, &subject.probe, seconds, rounds, processor);
     dit_optimizer_close(&subject.optimizer);
     dit_probe_close(&subject.probe);
     free(seconds);
