@@ -3,6 +3,7 @@
 #include "nn/nn.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 dit_tensor nn_patch_embed_2d(dit_graph *g, const char *name, dit_tensor image, int patch, int64_t width)
 {
@@ -54,20 +55,25 @@ dit_tensor nn_sincos_positions_2d(dit_graph *g, int64_t rows, int64_t columns, i
     }
     if (dit_shape_check(&shape, DIT_F32, dit_graph_error(g)))
         return DIT_NONE;
+    int64_t half = width / 2;
     float *table = malloc((size_t)dit_shape_count(&shape) * sizeof *table);
-    if (!table) {
+    float *of_axis = malloc((size_t)((rows + columns) * half) * sizeof *of_axis); // (rows + columns, C / 2)
+    if (!table || !of_axis) {
+        free(table);
+        free(of_axis);
         dit_graph_fail(g, DIT_NO_MEMORY, "no memory for a table of %lld positions", (long long)(rows * columns));
         return DIT_NONE;
     }
+    // Coordinates are f32 in the reference, and so are the two divisions.
     for (int64_t y = 0; y < rows; y++)
-        for (int64_t x = 0; x < columns; x++) {
-            // Coordinates are f32 in the reference, and so are the two divisions.
-            float row = (float)y / (float)((double)rows / (double)base) / scale;
-            float column = (float)x / (float)((double)columns / (double)base) / scale;
-            float *token = table + (y * columns + x) * width;
-            sincos_of(column, width / 4, token);
-            sincos_of(row, width / 4, token + width / 2);
-        }
+        sincos_of((float)y / (float)((double)rows / (double)base) / scale, width / 4, of_axis + y * half);
+    for (int64_t x = 0; x < columns; x++)
+        sincos_of((float)x / (float)((double)columns / (double)base) / scale, width / 4, of_axis + (rows + x) * half);
+    for (int64_t i = 0; i < rows * columns; i++) {
+        memcpy(table + i * width, of_axis + (rows + i % columns) * half, (size_t)half * sizeof *table);
+        memcpy(table + i * width + half, of_axis + i / columns * half, (size_t)half * sizeof *table);
+    }
+    free(of_axis);
     dit_tensor t = dit_constant(g, DIT_F32, shape, table);
     free(table);
     return t;
