@@ -17,7 +17,7 @@ struct dit_gemm {
     int64_t m, n, k;
     const float *a; // (m, k)
     int64_t a_row, a_k;
-    const uint16_t *a_bf16; // in place of a; a_k is 1 then
+    const uint16_t *a_bf16; // in place of a
     dit_dtype b_dtype;      // DIT_F32, DIT_F16, DIT_BF16: widened where it is loaded; or quantised, decoded into panels
     const void *b;          // (k, n); when quantised, one of its strides is 1 and the other the length of a stored row
     int64_t b_row, b_col;   // from one k to the next, from one n to the next

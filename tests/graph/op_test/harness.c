@@ -26,7 +26,7 @@ bool op_sweep_step(const op_case *c, int i, op_sweep *sweep)
     if (has[OP_QUANTIZED]) {
         const int formats = DIT_DTYPES - DIT_F8_E4M3;
         *sweep = (op_sweep){i < formats ? DIT_F32 : DIT_BF16, (dit_dtype)(DIT_F8_E4M3 + i % formats), DIT_F32};
-        return i < (c->op == DIT_OP_linear ? 2 : 1) * formats;
+        return i < (c->op == DIT_OP_linear || c->op == DIT_OP_grouped_linear ? 2 : 1) * formats;
     }
     int steps = has[OP_ANY] ? 7 : has[OP_WEIGHT] ? 5 : has[OP_FLOATS] || has[OP_APART] || has[OP_GRID] ? 3 : 1;
     if (i >= steps)

@@ -50,7 +50,7 @@ static bool uses_dots(const dit_gemm *g)
 // Whether every step along k is another cache line of A, which is then packed.
 static bool across(const dit_gemm *g)
 {
-    return g->a_k != 1 && g->m > FEW_ROWS && !uses_dots(g);
+    return !g->a_bf16 && g->a_k != 1 && g->m > FEW_ROWS && !uses_dots(g);
 }
 
 // Whether the product is one of bf16 pairs, see pair_tile.c.
@@ -58,7 +58,7 @@ static bool in_pairs(const dit_gemm *g)
 {
 #if defined DIT_ISA_avx512
     bool b = g->b_dtype == DIT_BF16 || (dit_dtype_is_quantized(g->b_dtype) && g->b_row == 1);
-    return g->a_bf16 && b && g->k % 2 == 0 && !g->pack && !uses_dots(g) && dit_cpu_has_bf16_dots();
+    return g->a_bf16 && g->a_k == 1 && b && g->k % 2 == 0 && !g->pack && !uses_dots(g) && dit_cpu_has_bf16_dots();
 #else
     (void)g;
     return false;
@@ -352,8 +352,14 @@ static struct left left_of(const dit_gemm *g, const struct block *block, int64_t
         return (struct left){.bf16 = g->a_bf16 + i * g->a_row + k0, .row = g->a_row, .k = 1};
     if (!g->a_bf16)
         return (struct left){.a = g->a + i * g->a_row + k0 * g->a_k, .row = g->a_row, .k = g->a_k};
-    for (int r = 0; r < rows; r++)
-        dit_widen_bf16(block->a + r * k, g->a_bf16 + (i + r) * g->a_row + k0, k);
+    for (int r = 0; r < rows; r++) {
+        const uint16_t *from = g->a_bf16 + (i + r) * g->a_row + k0 * g->a_k;
+        if (g->a_k == 1)
+            dit_widen_bf16(block->a + r * k, from, k);
+        else
+            for (int64_t p = 0; p < k; p++)
+                block->a[r * k + p] = dit_bf16_to_f32(from[p * g->a_k]);
+    }
     return (struct left){.a = block->a, .row = k, .k = 1};
 }
 

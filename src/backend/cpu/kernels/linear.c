@@ -153,11 +153,9 @@ static size_t workspace(const dit_op_call *call)
     struct plan plan = plan_of(call);
     // Data is not there yet; whether an operand will be is what counts.
     static const float here;
-    static const uint16_t half_here;
-    static uint16_t half_there;
+    static uint16_t half_here;
     if (call->in[X].dtype == DIT_BF16) {
-        plan.product.a_bf16 = &half_here;
-        plan.product.c_bf16 = &half_there;
+        plan.product.a_bf16 = plan.product.c_bf16 = &half_here;
     }
     plan.product.residual = optional(call, RESIDUAL) ? &here : NULL;
     plan.product.b_panels = NULL;
