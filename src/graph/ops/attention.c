@@ -7,8 +7,9 @@
 // A row that may attend to nothing gives y = 0 and lse = -infinity.
 // In half precision, `weights`, exp(score - largest score) is rounded before it meets v, but not where it enters the
 // sum that is divided by, as in torch.nn.functional.scaled_dot_product_attention on a CPU: the largest score is that of
-// the keys so far, DIT_ATTENTION_KEYS at a time. Backward: attention_backward gives dq, dk, dv. A float mask's is made
-// of matrices, and takes memory for all scores.
+// the keys so far, DIT_ATTENTION_KEYS at a time. A kernel may take these exponentials to four digits.
+//
+// Backward: attention_backward gives dq, dk, dv. A float mask's is made of matrices, and takes memory for all scores.
 #include "graph/ops/attention.h"
 #include <stdlib.h>
 
