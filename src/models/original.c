@@ -131,7 +131,9 @@ dit_status dit_original_find(dit_original **out, dit_tensor_file *file, const di
     if (!o)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open it", dit_tensor_file_path(file));
     *o = (dit_original){.file = file, .family = family, .facts = facts};
-    if (dit_original_configure(o, query ? query->known : NULL, &own)) {
+    if (!dit_facts_sort(&o->facts))
+        dit_fail(&own, DIT_NO_MEMORY, "%s: no memory for the names of its tensors", dit_tensor_file_path(file));
+    if (own.status || dit_original_configure(o, query ? query->known : NULL, &own)) {
         dit_original_free(o);
         return dit_fail(error, own.status, "%s", own.message);
     }
@@ -149,6 +151,7 @@ void dit_original_free(dit_original *o)
     if (!o)
         return;
     free(o->config);
+    free((void *)o->facts.sorted);
     free(o);
 }
 

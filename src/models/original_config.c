@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ITEMS = 4096 }; // of a list
+enum { MOST_ITEMS = 1024 }; // of a list
 
 static dit_status fail(const dit_facts *facts, const char *what, const char *name, dit_error *error)
 {

@@ -16,6 +16,36 @@ ptrdiff_t dit_facts_find(const dit_facts *facts, const char *name, size_t length
     return n < 0 || (size_t)n >= sizeof full ? -1 : dit_tensor_file_find(facts->file, full);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool dit_facts_sort(dit_facts *facts)
+{
+    size_t count = dit_tensor_file_count(facts->file);
+    facts->sorted = malloc((count + 1) * sizeof *facts->sorted);
+    for (size_t i = 0; facts->sorted && i < count; i++)
+        facts->sorted[i] = dit_tensor_file_at(facts->file, i).name;
+    if (facts->sorted)
+        qsort(facts->sorted, count, sizeof *facts->sorted, by_name);
+    return facts->sorted;
+}
+
+// The place of the first name that is not before `start`, where names are sorted.
+static size_t first_from(const dit_facts *facts, const char *start)
+{
+    size_t low = 0, high = facts->sorted ? dit_tensor_file_count(facts->file) : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(facts->sorted[middle], start) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
 {
     char start[600];
@@ -25,11 +55,14 @@ int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length)
         *facts->looked = true;
     if (n < 0 || (size_t)n >= sizeof start)
         return 0;
-    for (size_t i = 0; i < dit_tensor_file_count(facts->file); i++) {
-        const char *candidate = dit_tensor_file_at(facts->file, i).name;
-        if (strncmp(candidate, start, (size_t)n) || !isdigit((unsigned char)candidate[n]))
+    for (size_t i = first_from(facts, start); i < dit_tensor_file_count(facts->file); i++) {
+        const char *candidate = facts->sorted ? facts->sorted[i] : dit_tensor_file_at(facts->file, i).name;
+        if (strncmp(candidate, start, (size_t)n)) {
+            if (facts->sorted)
+                break;
             continue;
-        long number = strtol(candidate + n, NULL, 10);
+        }
+        long number = isdigit((unsigned char)candidate[n]) ? strtol(candidate + n, NULL, 10) : -1;
         most = number > most && number < 100000 ? number : most;
     }
     return most + 1;

@@ -10,10 +10,13 @@ dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t in
     size_t n = 0;
     *repeats = 1;
     while (*from) {
-        char close = *from == '{' ? '}' : *from == '[' ? ']' : 0;
+        size_t plain = strcspn(from, "{[");
+        char close = from[plain] == '{' ? '}' : ']';
         int64_t value = 0;
-        int written = 0;
-        if (close) {
+        int written = snprintf(to + n, size - n, "%.*s", (int)plain, from);
+        n += written < 0 ? size : (size_t)written;
+        from += plain;
+        if (*from && n < size) {
             from++;
             if (dit_facts_evaluate(facts, &from, &value, error))
                 return error->status;
@@ -21,13 +24,11 @@ dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t in
             if (close == ']')
                 *repeats = value;
             written = snprintf(to + n, size - n, "%lld", (long long)(close == ']' ? index : value));
-        } else {
-            written = snprintf(to + n, size - n, "%c", *from++);
+            n += written < 0 ? size : (size_t)written;
         }
-        if (written < 0 || n + (size_t)written >= size)
+        if (n >= size)
             return dit_fail(error, DIT_BAD_FILE, "%s: a tensor's name is too long",
                             facts->file ? dit_tensor_file_path(facts->file) : from);
-        n += (size_t)written;
     }
     to[n] = 0;
     return DIT_OK;

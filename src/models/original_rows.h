@@ -103,7 +103,8 @@ enum { DIT_MOST_NUMBERS = 48 };
 typedef struct dit_facts {
     dit_tensor_file *file; // NULL: there are numbers only
     const char *prefix;
-    bool *looked; // set when an expression looks at a tensor; may be NULL
+    bool *looked;        // set when an expression looks at a tensor; may be NULL
+    const char **sorted; // the names of the file's tensors in order; NULL: they are not sorted
     int count;
     struct {
         const char *name;
@@ -116,6 +117,9 @@ typedef struct dit_facts {
 dit_status dit_facts_evaluate(const dit_facts *facts, const char **text, int64_t *value, dit_error *error);
 // The index of the tensor `name` under the prefix, or -1. `length`: of the name.
 ptrdiff_t dit_facts_find(const dit_facts *facts, const char *name, size_t length);
+// Sorts the names, so that counting does not look at all of them; the caller frees facts->sorted. False when memory is
+// out.
+bool dit_facts_sort(dit_facts *facts);
 // How many N = 0, 1, ... there are with names that begin with "NAME.N.".
 int64_t dit_facts_count(const dit_facts *facts, const char *name, size_t length);
 // The text of a key of the metadata, `arch` in its place; NULL when it is not there.

@@ -194,18 +194,21 @@ static dit_status flatten(const struct move *m, dit_array a)
 static const dit_row *find_row(const dit_original *o, const char *name, dit_captures *captured, dit_error *error)
 {
     for (const dit_row *r = o->family + 1; r->kind != DIT_ROW_FAMILY; r++) {
-        char pattern[600];
-        const char *condition = r->condition;
+        char expanded[600];
+        const char *pattern = r->from, *condition = r->condition;
         int64_t repeats, holds = 1;
         if (r->kind < DIT_ROW_MOVE)
             continue;
+        if (strchr(pattern, '{')) {
+            if (dit_names_expand(&o->facts, pattern, 0, expanded, sizeof expanded, &repeats, error))
+                return NULL;
+            pattern = expanded;
+        }
+        if (!dit_names_match(pattern, name, false, captured))
+            continue;
         if (condition && dit_facts_evaluate(&o->facts, &condition, &holds, error))
             return NULL;
-        if (!holds)
-            continue;
-        if (dit_names_expand(&o->facts, r->from, 0, pattern, sizeof pattern, &repeats, error))
-            return NULL;
-        if (dit_names_match(pattern, name, false, captured))
+        if (holds)
             return r;
     }
     return NULL;
