@@ -19,7 +19,7 @@
 #define CONFIG_RATIO(key, value, by) {.kind = DIT_ROW_CONFIG_RATIO, .from = key, .to = value, .parts = by},
 #define CONFIG_JSON(key, value) {.kind = DIT_ROW_CONFIG_JSON, .from = key, .to = value},
 #define CONFIG_META(key, value) {.kind = DIT_ROW_CONFIG_META, .from = key, .to = value},
-#define CONFIG_VALUES(key, value) {.kind = DIT_ROW_CONFIG_VALUES, .from = key, .to = value},
+#define CONFIG_ROPE(key, value) {.kind = DIT_ROW_CONFIG_ROPE, .from = key, .to = value},
 #define CONFIG_EACH(key, times, value) {.kind = DIT_ROW_CONFIG_EACH, .from = key, .to = value, .parts = times},
 #define CONFIG_CHOICE(key, times, value, first, second)                                                                \
     {.kind = DIT_ROW_CONFIG_CHOICE, .from = key, .to = value, .parts = times, .yes = first, .no = second},

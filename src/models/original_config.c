@@ -99,17 +99,12 @@ static json_t *metadata_value(const dit_facts *facts, const dit_row *row, dit_er
     return fabs(value) < 1e15 && value == floor(value) ? json_integer((json_int_t)value) : json_real(value);
 }
 
-// The numbers in a tensor.
-static json_t *values_of(const dit_facts *facts, const dit_row *row, dit_error *error)
+// The numbers in the tensor at that place of the file.
+static json_t *values_of(const dit_facts *facts, const dit_row *row, size_t found, dit_error *error)
 {
-    ptrdiff_t found = dit_facts_find(facts, row->to, strlen(row->to));
     dit_array a;
     json_t *list = json_array();
-    if (found < 0) {
-        fail(facts, "there is no tensor", row->to, error);
-        return list;
-    }
-    if (dit_tensor_file_array(facts->file, (size_t)found, &a, error))
+    if (dit_tensor_file_array(facts->file, found, &a, error))
         return list;
     int64_t count = dit_shape_count(&a.shape);
     if (count > MOST_ITEMS || !dit_dtype_is_float(a.dtype))
@@ -122,6 +117,41 @@ static json_t *values_of(const dit_facts *facts, const dit_row *row, dit_error *
             fail(facts, "a number is not finite in", row->to, error);
     }
     return list;
+}
+
+// What Llama 3.1's scaling (arXiv 2407.21783) by `factor` divides the frequency of pair i of `pairs` by: those that
+// turn less than once in the original length by all of it, those that turn more than four times by 1.
+static double llama3_factor(double factor, double theta, size_t i, size_t pairs)
+{
+    const double original_length = 8192, low = 1, high = 4;
+    double turns = original_length / (2 * M_PI * pow(theta, (double)i / (double)pairs));
+    double ramp = fmin(fmax((turns - low) / (high - low), 0), 1);
+    return 1 / ((1 - ramp) / factor + ramp);
+}
+
+// What frequencies of rotary positions are divided by, as a configuration has it: as Llama 3.1's scaling where that
+// gives these numbers, else the numbers.
+static json_t *rope_scaling_of(const dit_facts *facts, const dit_row *row, dit_error *error)
+{
+    static const char key[] = "arch.rope.freq_base";
+    const char *base = dit_facts_metadata(facts, key, sizeof key - 1);
+    double theta = base ? strtod(base, NULL) : 10000;
+    ptrdiff_t found = dit_facts_find(facts, row->to, strlen(row->to));
+    if (found < 0)
+        return NULL;
+    json_t *factors = values_of(facts, row, (size_t)found, error);
+    size_t count = json_array_size(factors);
+    double largest = json_real_value(json_array_get(factors, count ? count - 1 : 0));
+    bool is_llama3 = theta > 1 && largest > 1;
+    for (size_t i = 0; i < count && is_llama3; i++) {
+        double factor = llama3_factor(largest, theta, i, count);
+        is_llama3 = fabs(json_real_value(json_array_get(factors, i)) - factor) <= 1e-5 * factor;
+    }
+    if (!is_llama3)
+        return json_pack("{s:s, s:o}", "rope_type", "factors", "factors", factors);
+    json_decref(factors);
+    return json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", largest, "low_freq_factor", 1.0,
+                     "high_freq_factor", 4.0, "original_max_position_embeddings", 8192);
 }
 
 static json_t *ratio_of(const dit_facts *facts, const dit_row *row, dit_error *error)
@@ -155,8 +185,8 @@ static json_t *value_of(const dit_facts *facts, const dit_row *row, int64_t numb
         return ratio_of(facts, row, error);
     case DIT_ROW_CONFIG_META:
         return metadata_value(facts, row, error);
-    case DIT_ROW_CONFIG_VALUES:
-        return values_of(facts, row, error);
+    case DIT_ROW_CONFIG_ROPE:
+        return rope_scaling_of(facts, row, error);
     case DIT_ROW_CONFIG_EACH:
     case DIT_ROW_CONFIG_CHOICE:
         return repeated_value(facts, row, error);

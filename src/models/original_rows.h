@@ -18,7 +18,7 @@
 //   CONFIG_LIST("key", "EXPR, EXPR, ...")
 //   CONFIG_EACH("key", "COUNT", "EXPR")   a list: EXPR with 0 ... COUNT - 1 in the place of #
 //   CONFIG_CHOICE("key", "COUNT", "EXPR", "1", "2")   the same of one JSON text where EXPR is not 0, else the other
-//   CONFIG_VALUES("key", "x.weight")   the numbers in a small tensor
+//   CONFIG_ROPE("key", "x.weight")   what divides frequencies of rotary positions, from a tensor, where it is there
 //   CONFIG_META("key", "arch.x")   a number or a text of a GGUF file's metadata, where it is there
 //   CONFIG_IF("EXPR", kind, "key", value)   any of them where a number is not 0
 //
@@ -76,7 +76,7 @@ typedef enum dit_row_kind {
     DIT_ROW_CONFIG_RATIO,
     DIT_ROW_CONFIG_JSON,
     DIT_ROW_CONFIG_META,
-    DIT_ROW_CONFIG_VALUES,
+    DIT_ROW_CONFIG_ROPE,
     DIT_ROW_CONFIG_EACH,
     DIT_ROW_CONFIG_CHOICE,
     DIT_ROW_MOVE, // from here on: what becomes of tensors

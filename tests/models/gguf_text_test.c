@@ -33,13 +33,33 @@ static void check_file(const char *path)
 static void gguf_files_give_the_states_of_the_public_encoders(void **state)
 {
     (void)state;
-    enum { CASES = 11 };
+    enum { CASES = 12 };
     glob_t files;
     assert_int_equal(glob("fixtures/gguf_texts/*/model.gguf", 0, NULL, &files), 0);
     assert_int_equal(files.gl_pathc, CASES);
     for (size_t i = 0; i < files.gl_pathc; i++)
         check_file(files.gl_pathv[i]);
     globfree(&files);
+}
+
+// Llama 3.1's scaling is recognised in the numbers that it makes; other numbers stay numbers.
+static void scalings_of_positions_are_named_as_published(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"fixtures/gguf_texts/llama-3.1/model.gguf", "llama3"},
+                                           {"fixtures/gguf_texts/llama/model.gguf", "factors"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_error error = {0};
+        dit_component component;
+        dit_component_open(&component, cases[i][0], DIT_F32, &error);
+        assert_fine(error);
+        dit_json scaling = dit_json_object(dit_json_root(component.json), "rope_scaling", &error);
+        assert_string_equal(dit_json_text(scaling, "rope_type", &error), cases[i][1]);
+        if (!strcmp(cases[i][1], "llama3"))
+            assert_true(dit_json_number(scaling, "factor", 0, 100, &error) == 8);
+        assert_fine(error);
+        dit_component_close(&component);
+    }
 }
 
 // A GGUF file with Llama's tensors, of a few features, and this metadata.
@@ -136,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gguf_files_give_the_states_of_the_public_encoders),
+        cmocka_unit_test(scalings_of_positions_are_named_as_published),
         cmocka_unit_test(metadata_that_does_not_fit_is_refused),
         cmocka_unit_test(many_rows_of_no_length_are_refused),
         cmocka_unit_test(leading_axes_of_one_may_lack_where_the_file_has_none),
