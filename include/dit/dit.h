@@ -60,8 +60,8 @@ typedef struct dit_model_source {
 typedef struct dit_model_options {
     const dit_model_source *sources; /* they come before what the model's own folder or file holds */
     int source_count;
-    const char *base;     /* for a single file: a folder with the parts that the file lacks; NULL: the model's folder that
-                             it lies in, itself or as a part */
+    const char *base; /* for a single file: a folder with the parts that the file lacks; NULL: the model's folder that
+                         it lies in, itself or as a part */
     const char *pipeline; /* as which published class to draw ("FluxKontextPipeline"); NULL: follows from the model */
     const char *variant;  /* of a folder's weights, "fp16" for diffusion_pytorch_model.fp16.safetensors; parts that have
                              none of it are opened as ever. NULL: those without a variant, or the only one there is */
