@@ -57,6 +57,7 @@ const dit_pipeline_class dit_pipeline_class_dit = {
     .name = "DiTPipeline",
     .parts = parts,
     .steps_network_input = true,
+    .draws_classes = true,
     .open = open,
     .start = start,
     .encode = encode,

@@ -184,6 +184,8 @@ dit_status dit_job_start(dit_model *model, const dit_request *request, dit_job *
         return dit_fail(error, DIT_BAD_ARGUMENT,
                         "--image: this model takes no pictures beside the prompt; "
                         "--init-image starts from one");
+    if (request->class_label >= 0 && !model->class->draws_classes)
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--class: this model draws from text; give --prompt");
     if (!dit_model_part(model, model->parts[0].kind->name, error)) // families read its configuration
         return error->status;
     if (check_request(request, error) || choose_weighting(model, job, error) ||

@@ -96,6 +96,7 @@ struct dit_pipeline_class {
     // the sampler's first sigma. Otherwise the state is the sampler's own, as sample/sampler.h has it.
     bool steps_network_input;
     int most_batch;         // pictures that the network takes at once; 0: any number
+    bool draws_classes;     // request->class_label; otherwise it is refused
     bool takes_references;  // request->references
     bool true_cfg;          // request->true_cfg_scale
     bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping

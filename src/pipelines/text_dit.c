@@ -21,8 +21,6 @@ static dit_status open(dit_model *m, dit_error *error)
 static dit_status start(dit_model *m, dit_job *job, dit_error *error)
 {
     const dit_text_dit_config *c = config_of(m);
-    if (job->request->class_label >= 0)
-        return dit_fail(error, DIT_BAD_ARGUMENT, "--class: this model draws from text; give --prompt");
     if (!job->request->prompt)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw");
     dit_job_choose(m, job, 30, 2.5);

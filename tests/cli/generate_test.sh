@@ -112,6 +112,8 @@ damaged() { # what it is about, FILE, CONTENT
 damaged 'model_index.json' model_index.json '{'
 damaged 'model_index.json.*OtherPipeline' model_index.json '{"_class_name": "OtherPipeline"}'
 damaged 'model_index.json' model_index.json '{"_class_name": true}'
+damaged 'model_index.json: "transformer" is null' model_index.json \
+    '{"_class_name": "TextDiTPipeline", "transformer": [null, null]}'
 damaged 'config.json' transformer/config.json '{}'
 damaged 'config.json' transformer/config.json '[]'
 damaged 'scheduler_config.json' scheduler/scheduler_config.json 'null'
