@@ -282,7 +282,9 @@ const struct command command_convert = {
         ".bin, .ckpt), of which tensors are read and nothing is executed, and writes one file. Floating-point\n"
         "tensors are rounded to the nearest value of the new type, ties to even, or quantised as ggml's reference\n"
         "does; other tensors stay as they are, and so do vectors when the type is a block format. f8 weights with\n"
-        "a scale are multiplied by it. A finite number that would become infinite is an error.",
+        "a scale are multiplied by it. A finite number that would become infinite is an error.\n"
+        "With an --output that ends in / FILE is a model as `dit generate` takes it, which is written whole: its\n"
+        "networks as they are stored, under published names, tokenizers, scheduler and model_index.json.",
     .examples = examples,
     .run = run,
 };

@@ -14,7 +14,7 @@ typedef struct dit_gguf dit_gguf; // see dit_gguf_close
 // Fails with DIT_NO_FILE, DIT_BAD_FILE, DIT_UNSUPPORTED (version 1, big-endian, an unknown tensor type) or
 // DIT_NO_MEMORY. Mapped as io/mapped_file.h says.
 dit_status dit_gguf_open(dit_gguf **file, const char *path, dit_error *error);
-bool dit_is_gguf(const char *path); // whether it is a file that starts as GGUF files do
+bool dit_is_gguf(const char *path);  // whether it is a file that starts as GGUF files do
 void dit_gguf_close(dit_gguf *file); // may be NULL; ends every array and text that it handed out
 
 const char *dit_gguf_path(const dit_gguf *file);
