@@ -2,6 +2,8 @@
 #include "io/mapped_file.h"
 #include "io/file.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,6 +45,29 @@ dit_status dit_mapped_file_open(dit_mapped_file *file, const char *path, dit_err
     if (status)
         dit_mapped_file_close(file);
     return status;
+}
+
+dit_status dit_mapped_file_scratch(dit_mapped_file *file, size_t size, dit_error *error)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    void *data = MAP_FAILED;
+    *file = (dit_mapped_file){0};
+    folder = folder && *folder ? folder : "/var/tmp";
+    int n = snprintf(path, sizeof path, "%s/dit-XXXXXX", folder);
+    int fd = n < 0 || (size_t)n >= sizeof path ? -1 : mkstemp(path);
+    if (fd < 0)
+        return dit_fail(error, DIT_NO_FILE, "%.200s: cannot make a file for copies of weights; set TMPDIR", folder);
+    unlink(path);
+    int failure = posix_fallocate(fd, 0, (off_t)size);
+    if (!failure)
+        data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (data == MAP_FAILED)
+        return dit_fail(error, DIT_NO_MEMORY, "%.200s: no room for copies of weights, %.0f MiB; set TMPDIR", folder,
+                        (double)size / 0x1p20);
+    *file = (dit_mapped_file){data, size, true};
+    return DIT_OK;
 }
 
 void dit_mapped_file_close(dit_mapped_file *file)

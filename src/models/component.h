@@ -15,7 +15,8 @@ typedef struct dit_component {
     dit_weights *weights;
     dit_tensor_file *file; // what the weights borrow
     dit_json_file *json;
-    char *folder;  // or file
+    char *folder;                      // or file
+    struct dit_component_pages *pages; // where weights lie that need not stay in memory
     size_t memory; // bytes that the process may hold while it runs, set by who opened it; 0: no bound
 } dit_component;
 
@@ -23,6 +24,7 @@ typedef struct dit_component_options {
     // Weights are rounded to f16 or bf16 where they are stored otherwise; with f32 they stay as they are stored.
     // Quantised weights stay as they are, but for f8 with a scale, which are decoded.
     dit_dtype dtype;
+    bool bounded; // memory will be: weights that are rounded or decoded lie in a temporary file
     // Of a single file, which may hold several networks: the classes of which the network is one, the beginnings of
     // names under which it may lie (dit_original_query), and a configuration for what its tensors do not say, as the
     // path of a config.json, which counts where it is of the network's class, or as JSON text. All may be NULL.

@@ -1,5 +1,6 @@
 // models/component_open.c: folders and single files as networks.
 #include "base/cast.h"
+#include "io/mapped_file.h"
 #include "models/component.h"
 #include "models/original.h"
 #include "models/scaled_weights.h"
@@ -8,19 +9,34 @@
 #include <string.h>
 #include <sys/stat.h>
 
+// Weights lie in their file as they are stored, and in `copies`, when there are any, as they are used.
+struct dit_component_pages {
+    dit_tensor_file *file;
+    dit_mapped_file copies;
+};
+
 static bool is_mapped(void *context, const dit_array *array)
 {
-    return dit_tensor_file_is_mapped(context, array);
+    const struct dit_component_pages *pages = context;
+    return dit_mapped_file_holds(&pages->copies, array->data) || dit_tensor_file_is_mapped(pages->file, array);
 }
 
 static void release_pages(void *context, const dit_array *array)
 {
-    dit_tensor_file_release(context, array);
+    const struct dit_component_pages *pages = context;
+    if (dit_mapped_file_holds(&pages->copies, array->data))
+        dit_mapped_file_release(&pages->copies, array->data, dit_array_bytes(array));
+    else
+        dit_tensor_file_release(pages->file, array);
 }
 
 static void prefetch_pages(void *context, const dit_array *array)
 {
-    dit_tensor_file_prefetch(context, array);
+    const struct dit_component_pages *pages = context;
+    if (dit_mapped_file_holds(&pages->copies, array->data))
+        dit_mapped_file_prefetch(&pages->copies, array->data, dit_array_bytes(array));
+    else
+        dit_tensor_file_prefetch(pages->file, array);
 }
 
 static bool is_file(const char *path)
@@ -217,53 +233,99 @@ static dit_status add_published(dit_component *c, dit_error *error)
     return error->status;
 }
 
-// Puts a copy in `dtype`, multiplied by the weight's scale, in the place of a weight.
-static dit_status convert(dit_component *c, dit_weight *w, dit_dtype dtype, dit_error *error)
+// Whether a weight is not used as it is stored: float weights are rounded to `dtype` where it is not f32, and f64 ones
+// in any case. Quantised ones stay, but for those that are to be multiplied by a scale.
+static bool is_converted(const dit_weight *w, dit_dtype dtype)
 {
-    dit_array to;
-    int64_t count = dit_shape_count(&w->array.shape);
-    if (dit_array_alloc(&to, dtype, w->array.shape, error))
+    dit_dtype from = w->array.dtype;
+    return (dit_dtype_is_float(from) && (from == DIT_F64 || (dtype != DIT_F32 && from != dtype))) || w->scale != 1;
+}
+
+// Elements of an array, which hold no part of a block.
+static dit_array part_of(const dit_array *a, int64_t first, int64_t count)
+{
+    return (dit_array){a->dtype, DIT_SHAPE(count), (char *)a->data + first * (int64_t)dit_dtype_size(a->dtype)};
+}
+
+// Writes a weight in the dtype of `to`, multiplied by its scale, and lets go of the pages of both piece by piece.
+static void copy_converted(dit_component *c, const dit_weight *w, const dit_array *to)
+{
+    enum { PIECE = 1 << 20 }; // elements
+    int64_t count = dit_shape_count(&to->shape);
+    for (int64_t i = 0; i < count; i += PIECE) {
+        int64_t n = count - i < PIECE ? count - i : PIECE;
+        dit_array from = part_of(&w->array, i, n), part = part_of(to, i, n);
+        if (w->scale == 1)
+            dit_cast_floats(to->dtype, part.data, from.dtype, from.data, n);
+        else
+            for (int64_t k = 0; k < n; k++)
+                dit_element_set(to->dtype, part.data, k,
+                                (double)((float)dit_element_get(from.dtype, from.data, k) * w->scale));
+        if (!w->owned)
+            release_pages(c->pages, &from);
+        if (dit_mapped_file_holds(&c->pages->copies, part.data))
+            release_pages(c->pages, &part);
+    }
+}
+
+// Puts a copy in `dtype`, multiplied by the weight's scale, in the place of a weight; at `place`, or in memory when
+// that is NULL.
+static dit_status convert(dit_component *c, dit_weight *w, dit_dtype dtype, void *place, dit_error *error)
+{
+    dit_array to = {dtype, w->array.shape, place};
+    if (!place && dit_array_alloc(&to, dtype, w->array.shape, error))
         return error->status;
-    if (w->scale == 1)
-        dit_cast_floats(dtype, to.data, w->array.dtype, w->array.data, count);
-    else
-        for (int64_t i = 0; i < count; i++)
-            dit_element_set(dtype, to.data, i,
-                            (double)((float)dit_element_get(w->array.dtype, w->array.data, i) * w->scale));
+    copy_converted(c, w, &to);
     if (w->owned)
         free(w->array.data);
-    else
-        dit_tensor_file_release(c->file, &w->array);
     w->array = to;
-    w->owned = true;
+    w->owned = !place;
     w->scale = 1;
     return DIT_OK;
 }
 
-// Rounds float weights to `dtype` where it is not f32, and f64 ones in any case. Quantised ones stay, but for those
-// that are to be multiplied by a scale.
-static dit_status round_weights(dit_component *c, dit_dtype dtype, dit_error *error)
+// Bytes of a weight as it is used, up to where the next one may begin.
+static size_t place_of(const dit_weight *w, dit_dtype dtype)
 {
+    const dit_array as_used = {dtype, w->array.shape, NULL};
+    return (dit_array_bytes(&as_used) + 63) & ~(size_t)63;
+}
+
+static dit_status convert_weights(dit_component *c, const dit_component_options *o, dit_error *error)
+{
+    size_t bytes = 0, at = 0;
+    for (int i = 0; i < dit_weights_count(c->weights); i++)
+        if (is_converted(dit_weights_at(c->weights, i), o->dtype))
+            bytes += place_of(dit_weights_at(c->weights, i), o->dtype);
+    if (o->bounded && bytes && dit_mapped_file_scratch(&c->pages->copies, bytes, error))
+        return error->status;
     for (int i = 0; i < dit_weights_count(c->weights) && !error->status; i++) {
         dit_weight *w = dit_weights_at(c->weights, i);
-        dit_dtype from = w->array.dtype;
-        bool rounded = dit_dtype_is_float(from) && (from == DIT_F64 || (dtype != DIT_F32 && from != dtype));
-        if (rounded || w->scale != 1)
-            convert(c, w, dtype, error);
+        size_t next = at + place_of(w, o->dtype);
+        if (!is_converted(w, o->dtype))
+            continue;
+        if (o->bounded)
+            convert(c, w, o->dtype, (char *)(uintptr_t)c->pages->copies.data + at, error);
+        else
+            convert(c, w, o->dtype, NULL, error);
+        at = next;
     }
     return error->status;
 }
 
-static dit_status open_weights(dit_component *c, const dit_original *original, dit_dtype dtype, dit_error *error)
+static dit_status open_weights(dit_component *c, const dit_original *original, const dit_component_options *o,
+                               dit_error *error)
 {
     c->weights = dit_weights_new();
-    if (!c->weights)
+    c->pages = calloc(1, sizeof *c->pages);
+    if (!c->weights || !c->pages)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to open the model", c->folder);
+    c->pages->file = c->file;
     if ((original ? dit_original_weights(original, c->weights, error) : add_published(c, error)) ||
-        round_weights(c, dtype, error))
+        convert_weights(c, o, error))
         return error->status;
     dit_weights_set_short(c->weights, dit_tensor_file_kind(c->file) == DIT_FILE_GGUF);
-    dit_weights_set_pager(c->weights, &(dit_weights_pager){c->file, is_mapped, release_pages, prefetch_pages});
+    dit_weights_set_pager(c->weights, &(dit_weights_pager){c->pages, is_mapped, release_pages, prefetch_pages});
     return DIT_OK;
 }
 
@@ -325,7 +387,7 @@ dit_status dit_component_open_with(dit_component *c, const char *path, const dit
 {
     dit_original *original;
     options = options ? options : &defaults;
-    if (!open_file(c, path, options, &original, error) && !open_weights(c, original, options->dtype, error) &&
+    if (!open_file(c, path, options, &original, error) && !open_weights(c, original, options, error) &&
         c->class->autoencoder)
         declare_autoencoder(c, original, error);
     dit_original_free(original);
@@ -349,6 +411,9 @@ dit_status dit_component_open(dit_component *c, const char *path, dit_dtype dtyp
 void dit_component_close(dit_component *c)
 {
     dit_weights_free(c->weights);
+    if (c->pages)
+        dit_mapped_file_close(&c->pages->copies);
+    free(c->pages);
     dit_tensor_file_close(c->file);
     dit_json_close(c->json);
     free(c->config);

@@ -106,7 +106,9 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     *p = (dit_probe){0};
     if (o->gradient && o->dtype != DIT_F32)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype: gradients are computed in f32");
-    if (dit_component_open(&p->component, folder, o->dtype, error) || dit_safetensors_open(&p->inputs, inputs, error))
+    const dit_component_options options = {.dtype = o->dtype, .bounded = o->memory && !o->own_weights};
+    if (dit_component_open_with(&p->component, folder, &options, error) ||
+        dit_safetensors_open(&p->inputs, inputs, error))
         return error->status;
     if ((o->lora && apply_lora(&p->component, o, error)) || (o->own_weights && own_weights(&p->component, error)))
         return error->status;

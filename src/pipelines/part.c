@@ -81,6 +81,7 @@ static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
 {
     const bool transformer = part == &m->parts[0];
     const dit_component_options options = {.dtype = DIT_F32,
+                                           .bounded = m->memory > 0,
                                            .variant = m->variant,
                                            .classes = part->kind->classes,
                                            .prefixes = part->source.prefixes,

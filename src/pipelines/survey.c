@@ -91,7 +91,7 @@ static size_t read_bytes(const dit_part *part)
     const dit_component *c = &part->component;
     for (int i = 0; part->open && i < dit_weights_count(c->weights); i++) {
         const dit_weight *w = dit_weights_at(c->weights, i);
-        if (w->owned || !dit_tensor_file_is_mapped(c->file, &w->array))
+        if (!dit_weights_is_mapped(c->weights, w))
             bytes += dit_array_bytes(&w->array);
     }
     return bytes;
