@@ -25,7 +25,9 @@ static const char *const common[] = {
     "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty",
     "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
     "return_dict_in_generate", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
-    "begin_suppress_tokens", NULL};
+    "begin_suppress_tokens",
+    // What published files say and no release reads.
+    "scalable_attention", "use_mrope", NULL};
 
 void dit_text_ignore(dit_json config, dit_error *error)
 {
