@@ -65,6 +65,8 @@ typedef struct dit_model_options {
     const char *pipeline; /* as which published class to draw ("FluxKontextPipeline"); NULL: follows from the model */
     const char *variant;  /* of a folder's weights, "fp16" for diffusion_pytorch_model.fp16.safetensors; parts that have
                              none of it are opened as ever. NULL: those without a variant, or the only one there is */
+    const char *dtype; /* the transformer computes in "f32", "bf16" or "f16"; text encoders, autoencoder and sampler in
+                          f32. NULL: "f32" */
 } dit_model_options;
 
 /* Opens the model at `path`: a published folder, or a single file that holds the transformer and perhaps other parts;

@@ -209,7 +209,7 @@ static dit_status run_model(const struct call *call, dit_error *error)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--%s: a whole model is written as it is, under published names",
                         options[o[DTYPE].given ? DTYPE : PUBLISHED].name);
     if (!check_output_folder(path, "--output", error) &&
-        !model_open(&from, &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], &model, error) &&
+        !model_open(&from, &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], NULL, &model, error) &&
         !dit_model_save(model, path, call->watch, error))
         say(call, "%s", path);
     dit_model_close(model);

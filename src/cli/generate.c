@@ -20,6 +20,7 @@ enum {
     PART,
     PIPELINE,
     VARIANT,
+    DTYPE,
     PROMPT,
     NEGATIVE,
     WEIGHTING,
@@ -70,6 +71,8 @@ static const struct option options[] = {
                   .help = "draw as this published class does, such as FluxKontextPipeline"},
     [VARIANT] = {"variant", OPTION_TEXT, .value = "NAME", .unset = "none, or the only one",
                  .help = "of the folder's weights: fp16 for diffusion_pytorch_model.fp16.safetensors"},
+    [DTYPE] = {"dtype", OPTION_TEXT, .value = "TYPE", .choices = "f32|bf16|f16", .unset = "f32",
+               .help = "the transformer computes in; bf16 takes half the time on processors with AVX512_BF16"},
     [PROMPT] = {"prompt", OPTION_TEXT, 'p', .value = "TEXT", .help = "what to draw"},
     [NEGATIVE] = {"negative-prompt", OPTION_TEXT, .value = "TEXT", .help = "what to steer away from"},
     [WEIGHTING] = {"prompt-weighting", OPTION_TEXT, .value = "KIND", .choices = "comfyui|a1111", .unset = "none",
@@ -455,7 +458,7 @@ static dit_status run(const struct call *call, dit_error *error)
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
         !read_layers(&o[SKIP_LAYERS], &s.skip_layers, &s.skip_layer_count, error) &&
         !open_pictures(&s.pictures, o, error) &&
-        !model_open(&o[MODEL], &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], &s.model, error)) {
+        !model_open(&o[MODEL], &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], o[DTYPE].text, &s.model, error)) {
         dit_request r = request_of(&s);
         dit_model_set_memory(s.model, (size_t)o[MEMORY].natural);
         if (!adapters_add(s.model, &o[LORA], error)) {

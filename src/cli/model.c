@@ -16,7 +16,7 @@ static dit_status read_part(const char *text, dit_model_source *source, dit_erro
 
 dit_status model_open(const struct option_value *model_option, const struct option_value *base,
                       const struct option_value *parts, const struct option_value *pipeline,
-                      const struct option_value *variant, dit_model **model, dit_error *error)
+                      const struct option_value *variant, const char *dtype, dit_model **model, dit_error *error)
 {
     int count = (int)parts->count;
     dit_model_source *sources = calloc(parts->count + 1, sizeof *sources);
@@ -28,7 +28,8 @@ dit_status model_open(const struct option_value *model_option, const struct opti
                                        .source_count = count,
                                        .base = base->text,
                                        .pipeline = pipeline->text,
-                                       .variant = variant->text};
+                                       .variant = variant->text,
+                                       .dtype = dtype};
     if (!error->status)
         dit_model_open_with(model_option->text, &options, model, error);
     for (int i = 0; i < count; i++)

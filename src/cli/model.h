@@ -5,10 +5,10 @@
 #include "cli/option.h"
 #include "dit/dit.h"
 
-// Opens --model with what --base, --part (repeated, each NAME=PATH) --pipeline and --variant say. The caller releases
-// *model.
+// Opens --model with what --base, --part (repeated, each NAME=PATH) --pipeline and --variant say, to compute in `dtype`
+// (NULL: f32). The caller releases *model.
 dit_status model_open(const struct option_value *model_option, const struct option_value *base,
                       const struct option_value *parts, const struct option_value *pipeline,
-                      const struct option_value *variant, dit_model **model, dit_error *error);
+                      const struct option_value *variant, const char *dtype, dit_model **model, dit_error *error);
 
 #endif

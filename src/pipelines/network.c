@@ -1,5 +1,6 @@
 // pipelines/network.c: the transformer planned for a job: latents, time and conditions in, an answer out.
 #include "base/memory.h"
+#include "graph/ops.h"
 #include "pipelines/survey.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,33 @@ static void sign(const dit_job *job, const dit_arrays *conditions, char *text, s
     }
 }
 
+static bool is_complex(const dit_component *c, const char *name)
+{
+    for (const dit_argument *a = c->class->method[DIT_FORWARD].arguments; a->name; a++)
+        if (a->need == DIT_COMPLEX && !strcmp(a->name, name))
+            return true;
+    return false;
+}
+
+// Rounds a network's arguments to the dtype that it computes in: floats but for times and other numbers a sample, which
+// half precision does not hold, and complex ones.
+static void round_arguments(const dit_component *c, dit_graph *g, dit_named_tensors *in)
+{
+    in->dtype = c->dtype;
+    for (int i = 0; i < in->count; i++) {
+        dit_tensor *t = &in->item[i].tensor;
+        if (c->dtype != DIT_F32 && dit_dtype_of(g, *t) == DIT_F32 && dit_shape_of(g, *t)->rank > 1 &&
+            !is_complex(c, in->item[i].name))
+            *t = dit_cast(g, *t, c->dtype);
+    }
+}
+
+static void widen_results(const dit_component *c, dit_graph *g, dit_named_tensors *out)
+{
+    for (int i = 0; i < out->count && c->dtype != DIT_F32; i++)
+        out->item[i].tensor = dit_cast(g, out->item[i].tensor, DIT_F32);
+}
+
 static void describe(dit_model *m, dit_graph *g, const dit_job *job, const dit_arrays *conditions)
 {
     const dit_component *c = &m->parts[0].component;
@@ -34,7 +62,9 @@ static void describe(dit_model *m, dit_graph *g, const dit_job *job, const dit_a
         dit_named_add(&in, "hidden_states", latents);
         dit_named_add(&in, "timestep", time);
     }
+    round_arguments(c, g, &in);
     c->class->method[DIT_FORWARD].describe(g, c->config, &in, &out);
+    widen_results(c, g, &out);
     dit_tensor answer = m->class->answer ? m->class->answer(m, g, job, &out) : dit_named_find(&out, "sample");
     dit_output(g, "answer", answer);
     const dit_shape *found = dit_shape_of(g, answer);

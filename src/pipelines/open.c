@@ -115,6 +115,11 @@ static dit_status open_model(dit_model *m, const dit_model_options *options, dit
     m->default_guidance_scale = -1;
     if (options && options->variant && !(m->variant = strdup(options->variant)))
         return dit_fail(error, DIT_NO_MEMORY, "--variant: no memory for its name");
+    m->dtype = DIT_F32;
+    if (options && options->dtype &&
+        (!dit_dtype_from_name(options->dtype, &m->dtype) || !dit_dtype_is_float(m->dtype) || m->dtype == DIT_F64))
+        return dit_fail(error, DIT_BAD_ARGUMENT, "--dtype: %.40s; a transformer computes in f32, bf16 or f16",
+                        options->dtype);
     if (dit_sources_open(&m->sources, m->folder, options, error))
         return error->status;
     dit_json_file *index = dit_sources_index(m->sources);

@@ -80,7 +80,7 @@ dit_status dit_model_find_parts(dit_model *m, dit_error *error)
 static dit_status open_part(dit_model *m, dit_part *part, dit_error *error)
 {
     const bool transformer = part == &m->parts[0];
-    const dit_component_options options = {.dtype = DIT_F32,
+    const dit_component_options options = {.dtype = transformer ? m->dtype : DIT_F32,
                                            .bounded = m->memory > 0,
                                            .variant = m->variant,
                                            .classes = part->kind->classes,

@@ -164,7 +164,8 @@ struct dit_model {
     char *folder;         // or single file: as the user named the model
     dit_sources *sources; // where its parts lie
     dit_published published;
-    char *variant; // of a folder's weights; NULL: none asked for
+    char *variant;   // of a folder's weights; NULL: none asked for
+    dit_dtype dtype; // that the transformer computes in
     dit_json_file *scheduler;
     dit_part parts[DIT_MOST_PARTS];
     int part_count;
