@@ -99,9 +99,24 @@ done:
     return error->status;
 }
 
+// Whether the transformer, which comes from elsewhere, is of another published release than the folder's: FLUX.1 dev's
+// with a folder of schnell is drawn with by dev's scheduler.
+static bool is_of_another_release(const dit_model *m)
+{
+    dit_json_file *config = NULL;
+    dit_error ignored = {0};
+    const char *path = m->parts[0].source.known;
+    const char *own = path && !dit_json_open(&config, path, 0, &ignored)
+                          ? dit_published_find(m->class->name, dit_json_root(config).value).scheduler
+                          : NULL;
+    dit_json_close(config);
+    return own && m->published.scheduler && own != m->published.scheduler;
+}
+
 static dit_status open_scheduler(dit_model *m, dit_error *error)
 {
-    if (dit_sources_scheduler(m->sources, m->published.scheduler, &m->scheduler, error) || m->scheduler)
+    const bool other = is_of_another_release(m);
+    if (dit_sources_scheduler(m->sources, m->published.scheduler, other, &m->scheduler, error) || m->scheduler)
         return error->status;
     return dit_fail(error, DIT_NO_FILE,
                     "%s: its scheduler is not known; give --part scheduler=FILE, or --base with a folder of %s",

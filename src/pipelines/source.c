@@ -327,7 +327,7 @@ dit_status dit_sources_tokenizer(const dit_sources *s, const char *name, const d
                                                 : DIT_OK;
 }
 
-dit_status dit_sources_scheduler(const dit_sources *s, const char *published, dit_json_file **scheduler,
+dit_status dit_sources_scheduler(const dit_sources *s, const char *published, bool other, dit_json_file **scheduler,
                                  dit_error *error)
 {
     static const char file[] = "scheduler_config.json";
@@ -338,7 +338,7 @@ dit_status dit_sources_scheduler(const dit_sources *s, const char *published, di
         fits = snprintf(path, sizeof path, "%s", given->path) < (int)sizeof path;
     else if (given && (!(fits = join(path, given->path, file, NULL)) || !is_file(path)))
         fits = join(path, given->path, "scheduler", file); // of another model's folder
-    else if (!given && s->base)
+    else if (!given && s->base && !(other && published))
         fits = join(path, s->base, "scheduler", file);
     if (!fits)
         return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", given ? given->path : s->base);

@@ -54,9 +54,10 @@ bool dit_sources_tokenizer_path(const dit_sources *sources, const char *name, ch
 // Opens it; `class_name` is the encoder's ("T5EncoderModel"; may be NULL). *tokenizer stays NULL where there is none.
 dit_status dit_sources_tokenizer(const dit_sources *sources, const char *name, const dit_source *encoder,
                                  const char *class_name, dit_tokenizer **tokenizer, dit_error *error);
-// Opens the scheduler's configuration: `published` (JSON text; may be NULL) where there is none. *scheduler stays NULL
-// when there is none at all.
-dit_status dit_sources_scheduler(const dit_sources *sources, const char *published, dit_json_file **scheduler,
-                                 dit_error *error);
+// Opens the scheduler's configuration: the one that is given, else the folder's, else `published` (JSON text; may be
+// NULL), which comes before the folder's when `other` says that the folder is of another release than the transformer.
+// *scheduler stays NULL when there is none at all.
+dit_status dit_sources_scheduler(const dit_sources *sources, const char *published, bool other,
+                                 dit_json_file **scheduler, dit_error *error);
 
 #endif

@@ -302,6 +302,38 @@ static void a_part_may_come_out_of_a_file_of_many(void **state)
     }
 }
 
+// FLUX.1 schnell's transformer, drawn with out of a folder of dev's, keeps schnell's scheduler; one that is given
+// counts.
+static void the_scheduler_is_of_the_transformers_release(void **state)
+{
+    (void)state;
+    static const char dev[] = WHOLE "flux-dev/model", schnell[] = WHOLE "flux-schnell/model";
+    const struct {
+        const char *path, *base;
+        dit_model_source sources[2];
+        int count;
+        bool dynamic;
+    } cases[] = {
+        {FILE_OF_FLUX, schnell, {{0}}, 0, false},
+        {FILE_OF_FLUX, dev, {{0}}, 0, false},
+        {FILE_OF_FLUX, dev, {{"scheduler", WHOLE "flux-dev/model/scheduler"}}, 1, true},
+        {dev, NULL, {{0}}, 0, true},
+        {dev, NULL, {{"transformer", FILE_OF_FLUX}}, 1, false},
+        {schnell, NULL, {{"transformer", WHOLE "flux-dev/model/transformer"}}, 1, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_error error = {0};
+        dit_model *model;
+        const dit_model_options options = {
+            .sources = cases[i].sources, .source_count = cases[i].count, .base = cases[i].base};
+        dit_model_open_with(cases[i].path, &options, &model, &error);
+        assert_fine(error);
+        assert_int_equal(dit_json_bool_or(dit_json_root(model->scheduler), "use_dynamic_shifting", false, &error),
+                         cases[i].dynamic);
+        dit_model_close(model);
+    }
+}
+
 static void published_models_have_schedulers(void **state)
 {
     (void)state;
@@ -343,6 +375,7 @@ int main(void)
         cmocka_unit_test(text_encoders_of_the_file_come_before_the_bases),
         cmocka_unit_test(clip_without_a_projection_gives_its_pooled_state),
         cmocka_unit_test(a_part_may_come_out_of_a_file_of_many),
+        cmocka_unit_test(the_scheduler_is_of_the_transformers_release),
         cmocka_unit_test(published_models_have_schedulers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
