@@ -19,6 +19,33 @@ enum {
     DIT_TILE_COLUMNS = DIT_TILE_VECTORS * DIT_LANES,
 };
 
+// X(rows, vectors, dtype) for every number of rows.
+#if defined DIT_ISA_avx512
+#define DIT_EACH_TILE(X, vectors, dtype)                                                                               \
+    X(1, vectors, dtype)                                                                                               \
+    X(2, vectors, dtype)                                                                                               \
+    X(3, vectors, dtype)                                                                                               \
+    X(4, vectors, dtype)                                                                                               \
+    X(5, vectors, dtype)                                                                                               \
+    X(6, vectors, dtype)                                                                                               \
+    X(7, vectors, dtype)                                                                                               \
+    X(8, vectors, dtype)                                                                                               \
+    X(9, vectors, dtype)                                                                                               \
+    X(10, vectors, dtype)                                                                                              \
+    X(11, vectors, dtype)                                                                                              \
+    X(12, vectors, dtype)                                                                                              \
+    X(13, vectors, dtype)                                                                                              \
+    X(14, vectors, dtype)
+#else
+#define DIT_EACH_TILE(X, vectors, dtype)                                                                               \
+    X(1, vectors, dtype)                                                                                               \
+    X(2, vectors, dtype)                                                                                               \
+    X(3, vectors, dtype)                                                                                               \
+    X(4, vectors, dtype)                                                                                               \
+    X(5, vectors, dtype)                                                                                               \
+    X(6, vectors, dtype)
+#endif
+
 // c[i * c_row + j] = sum over p < k of a[i * a_row + p * a_k] * b[p * b_k + j], strides in elements, for i < rows and
 // j < DIT_LANES * vectors. Reads and writes nothing else, prefetches apart.
 // A bf16 B lies in pairs, (k / 2 rounded up, columns, 2) with zeros where k is odd, as AVX512_BF16 wants it: element

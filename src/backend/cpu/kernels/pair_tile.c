@@ -6,76 +6,68 @@
 #include "backend/cpu/vec.h"
 
 #if defined DIT_ISA_avx512
-enum { PREFETCH_PAIRS = 8 };
+enum { PREFETCH_PAIRS = 8, BASES = (DIT_TILE_ROWS + 2) / 3 };
 
 #define PAIRS __attribute__((target("avx512bf16")))
 
-// (rows, 32 columns). As in tile.c, rows of A are reached from every third one.
-#define DEFINE(rows, vectors)                                                                                          \
+// Fully specialised wherever it is inlined, and laid out as in tile.c: rows of A are reached from every third one.
+PAIRS VEC_INLINE void multiply(int rows, int vectors, int64_t pairs, const uint16_t *a, int64_t a_row, const void *b,
+                               int64_t b_k, float *c, int64_t c_row)
+{
+    __m512 sum[DIT_TILE_ROWS][DIT_TILE_VECTORS];
+    VEC_UNROLL
+    for (int i = 0; i < rows; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = _mm512_setzero_ps();
+    }
+    const uint16_t *base[BASES];
+    VEC_UNROLL
+    for (int i = 0; i < BASES; i++)
+        base[i] = a + (3 * i < rows ? 3 * i * a_row : 0);
+    const char *row = b;
+    int64_t step = b_k * 2 * (int64_t)sizeof *a;
+    for (int64_t p = 0; p < pairs; p++) {
+        __m512bh right[DIT_TILE_VECTORS];
+        VEC_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            right[j] = (__m512bh)_mm512_loadu_si512(row + j * VEC_BYTES);
+            __builtin_prefetch(row + PREFETCH_PAIRS * step + j * VEC_BYTES);
+        }
+        VEC_UNROLL
+        for (int i = 0; i < rows; i++) {
+            int pair;
+            memcpy(&pair, base[i / 3] + i % 3 * a_row, sizeof pair);
+            __m512bh left = (__m512bh)_mm512_set1_epi32(pair);
+            VEC_UNROLL
+            for (int j = 0; j < vectors; j++)
+                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], left, right[j]);
+        }
+        VEC_UNROLL
+        for (int i = 0; i < BASES; i++)
+            base[i] += 2;
+        row += step;
+    }
+    VEC_UNROLL
+    for (int i = 0; i < rows; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < vectors; j++)
+            _mm512_storeu_ps(c + i * c_row + j * DIT_LANES, sum[i][j]);
+    }
+}
+
+#define DEFINE(rows, vectors, dtype)                                                                                   \
     PAIRS static void tile_##vectors##_##rows(int64_t pairs, const uint16_t *a, int64_t a_row, const void *b,          \
                                               int64_t b_k, float *c, int64_t c_row)                                    \
     {                                                                                                                  \
-        enum { BASES = (rows + 2) / 3 };                                                                               \
-        __m512 sum[rows][vectors];                                                                                     \
-        const char *base[BASES], *row = b;                                                                             \
-        int64_t a_step = a_row * 2, step = b_k * 4;                                                                    \
-        VEC_UNROLL                                                                                                     \
-        for (int i = 0; i < rows; i++) {                                                                               \
-            VEC_UNROLL                                                                                                 \
-            for (int j = 0; j < vectors; j++)                                                                          \
-                sum[i][j] = _mm512_setzero_ps();                                                                       \
-        }                                                                                                              \
-        VEC_UNROLL                                                                                                     \
-        for (int i = 0; i < BASES; i++)                                                                                \
-            base[i] = (const char *)a + 3 * i * a_step;                                                                \
-        for (int64_t p = 0; p < pairs; p++) {                                                                          \
-            __m512bh right[vectors];                                                                                   \
-            VEC_UNROLL                                                                                                 \
-            for (int j = 0; j < vectors; j++) {                                                                        \
-                right[j] = (__m512bh)_mm512_loadu_si512(row + j * VEC_BYTES);                                          \
-                _mm_prefetch(row + PREFETCH_PAIRS * step + j * VEC_BYTES, _MM_HINT_T0);                                \
-            }                                                                                                          \
-            VEC_UNROLL                                                                                                 \
-            for (int i = 0; i < rows; i++) {                                                                           \
-                int pair;                                                                                              \
-                memcpy(&pair, base[i / 3] + i % 3 * a_step, sizeof pair);                                              \
-                __m512bh left = (__m512bh)_mm512_set1_epi32(pair);                                                     \
-                VEC_UNROLL                                                                                             \
-                for (int j = 0; j < vectors; j++)                                                                      \
-                    sum[i][j] = _mm512_dpbf16_ps(sum[i][j], left, right[j]);                                           \
-            }                                                                                                          \
-            VEC_UNROLL                                                                                                 \
-            for (int i = 0; i < BASES; i++)                                                                            \
-                base[i] += 4;                                                                                          \
-            row += step;                                                                                               \
-        }                                                                                                              \
-        VEC_UNROLL                                                                                                     \
-        for (int i = 0; i < rows; i++) {                                                                               \
-            VEC_UNROLL                                                                                                 \
-            for (int j = 0; j < vectors; j++)                                                                          \
-                _mm512_storeu_ps(c + i * c_row + j * DIT_LANES, sum[i][j]);                                            \
-        }                                                                                                              \
+        multiply(rows, vectors, pairs, a, a_row, b, b_k, c, c_row);                                                    \
     }
-#define EACH_ROWS(X, vectors)                                                                                          \
-    X(1, vectors)                                                                                                      \
-    X(2, vectors)                                                                                                      \
-    X(3, vectors)                                                                                                      \
-    X(4, vectors)                                                                                                      \
-    X(5, vectors)                                                                                                      \
-    X(6, vectors)                                                                                                      \
-    X(7, vectors)                                                                                                      \
-    X(8, vectors)                                                                                                      \
-    X(9, vectors)                                                                                                      \
-    X(10, vectors)                                                                                                     \
-    X(11, vectors)                                                                                                     \
-    X(12, vectors)                                                                                                     \
-    X(13, vectors)                                                                                                     \
-    X(14, vectors)
-EACH_ROWS(DEFINE, 1)
-EACH_ROWS(DEFINE, 2)
+DIT_EACH_TILE(DEFINE, 1, )
+DIT_EACH_TILE(DEFINE, 2, )
 
-#define NAME(rows, vectors) tile_##vectors##_##rows,
-const dit_pair_tile dit_pair_tiles[DIT_TILE_VECTORS][DIT_TILE_ROWS] = {{EACH_ROWS(NAME, 1)}, {EACH_ROWS(NAME, 2)}};
+#define NAME(rows, vectors, dtype) tile_##vectors##_##rows,
+const dit_pair_tile dit_pair_tiles[DIT_TILE_VECTORS][DIT_TILE_ROWS] = {{DIT_EACH_TILE(NAME, 1, )},
+                                                                       {DIT_EACH_TILE(NAME, 2, )}};
 #else
 typedef int pair_tile_is_for_avx512; // a file must hold something
 #endif

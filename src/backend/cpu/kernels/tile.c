@@ -87,48 +87,22 @@ VEC_INLINE void multiply(int rows, int vectors, dit_dtype dtype, int64_t k, cons
     }
 }
 
-#if DIT_ISA_avx512
-#define EACH_ROWS(X, vectors, dtype)                                                                                   \
-    X(1, vectors, dtype)                                                                                               \
-    X(2, vectors, dtype)                                                                                               \
-    X(3, vectors, dtype)                                                                                               \
-    X(4, vectors, dtype)                                                                                               \
-    X(5, vectors, dtype)                                                                                               \
-    X(6, vectors, dtype)                                                                                               \
-    X(7, vectors, dtype)                                                                                               \
-    X(8, vectors, dtype)                                                                                               \
-    X(9, vectors, dtype)                                                                                               \
-    X(10, vectors, dtype)                                                                                              \
-    X(11, vectors, dtype)                                                                                              \
-    X(12, vectors, dtype)                                                                                              \
-    X(13, vectors, dtype)                                                                                              \
-    X(14, vectors, dtype)
-#else
-#define EACH_ROWS(X, vectors, dtype)                                                                                   \
-    X(1, vectors, dtype)                                                                                               \
-    X(2, vectors, dtype)                                                                                               \
-    X(3, vectors, dtype)                                                                                               \
-    X(4, vectors, dtype)                                                                                               \
-    X(5, vectors, dtype)                                                                                               \
-    X(6, vectors, dtype)
-#endif
-
 #define DEFINE(rows, vectors, dtype)                                                                                   \
     static void tile_##dtype##_##vectors##_##rows(int64_t k, const float *a, int64_t a_row, int64_t a_k,               \
                                                   const void *b, int64_t b_k, float *c, int64_t c_row)                 \
     {                                                                                                                  \
         multiply(rows, vectors, dtype, k, a, a_row, a_k, b, b_k, c, c_row);                                            \
     }
-EACH_ROWS(DEFINE, 1, DIT_F32)
-EACH_ROWS(DEFINE, 2, DIT_F32)
-EACH_ROWS(DEFINE, 1, DIT_F16)
-EACH_ROWS(DEFINE, 2, DIT_F16)
-EACH_ROWS(DEFINE, 1, DIT_BF16)
-EACH_ROWS(DEFINE, 2, DIT_BF16)
+DIT_EACH_TILE(DEFINE, 1, DIT_F32)
+DIT_EACH_TILE(DEFINE, 2, DIT_F32)
+DIT_EACH_TILE(DEFINE, 1, DIT_F16)
+DIT_EACH_TILE(DEFINE, 2, DIT_F16)
+DIT_EACH_TILE(DEFINE, 1, DIT_BF16)
+DIT_EACH_TILE(DEFINE, 2, DIT_BF16)
 
 #define NAME(rows, vectors, dtype) tile_##dtype##_##vectors##_##rows,
 const dit_tile dit_tiles[3][DIT_TILE_VECTORS][DIT_TILE_ROWS] = {
-    {{EACH_ROWS(NAME, 1, DIT_F32)}, {EACH_ROWS(NAME, 2, DIT_F32)}},
-    {{EACH_ROWS(NAME, 1, DIT_F16)}, {EACH_ROWS(NAME, 2, DIT_F16)}},
-    {{EACH_ROWS(NAME, 1, DIT_BF16)}, {EACH_ROWS(NAME, 2, DIT_BF16)}},
+    {{DIT_EACH_TILE(NAME, 1, DIT_F32)}, {DIT_EACH_TILE(NAME, 2, DIT_F32)}},
+    {{DIT_EACH_TILE(NAME, 1, DIT_F16)}, {DIT_EACH_TILE(NAME, 2, DIT_F16)}},
+    {{DIT_EACH_TILE(NAME, 1, DIT_BF16)}, {DIT_EACH_TILE(NAME, 2, DIT_BF16)}},
 };
