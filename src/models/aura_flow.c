@@ -89,7 +89,7 @@ static dit_tensor embed(dit_graph *g, const dit_aura_flow_config *c, dit_tensor 
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "hidden_states has %lld rows and %lld columns; patch_size is %d",
                        (long long)H, (long long)W, c->patch);
     dit_tensor x = dit_patchify(g, latents, (int[]){1, c->patch, c->patch}, DIT_PATCH_CHANNEL_FIRST);
-    x = nn_linear(g, "pos_embed.proj", x, C, true);
+    x = nn_patch_projection(g, "pos_embed.proj", x, c->patch, C);
     return dit_add(g, x, positions(g, c, H / c->patch, W / c->patch, C));
 }
 

@@ -296,7 +296,9 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     dit_check_extent(g, "encoder_hidden_states_t5", t5, -1, c->t5_width, "caption_channels[0]");
     dit_check_extent(g, "encoder_hidden_states_t5", t5, 0, B, "as many samples as hidden_states");
 
-    dit_tensor x = nn_linear(g, "x_embedder.proj", p.tokens, C, true); // (B, T, C)
+    dit_tensor x = masked || !dit_is_none(p.mask)
+                       ? nn_linear(g, "x_embedder.proj", p.tokens, C, true)
+                       : nn_patch_projection(g, "x_embedder.proj", p.tokens, c->patch, C); // (B, T, C)
     struct hidream h = {.config = c, .mask = p.mask, .condition = condition(g, c, in, B, dit_dtype_of(g, p.tokens))};
     for (int i = 0; i < count; i++)
         llama[i] = llama_states(g, c, in, i, B);

@@ -162,7 +162,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
         text = nn_linear(g, "caption_embedder.1", text, c->width, true); // (B, S, C)
     }
     dit_tensor x = dit_patchify(g, latents, (int[]){1, c->patch, c->patch}, DIT_PATCH_CHANNEL_LAST);
-    x = nn_linear(g, "x_embedder", x, c->width, true); // (B, T, C)
+    x = nn_patch_projection(g, "x_embedder", x, c->patch, c->width); // (B, T, C)
     x = transform(g, c, x, text, dit_named_find(in, "encoder_attention_mask"), condition, rows, columns);
     x = lumina_output(g, "norm_out", x, condition, (int64_t)c->patch * c->patch * c->out_channels);
     dit_named_add(out, "sample", nn_unpatchify_2d(g, x, c->patch, c->out_channels, rows, columns));

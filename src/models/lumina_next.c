@@ -159,7 +159,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
     dit_parameter(g, "pad_token", DIT_SHAPE(c->width), DIT_INITIAL_ZEROS); // of pictures of several sizes; unused here
 
     dit_tensor x = dit_patchify(g, latents, (int[]){1, c->patch, c->patch}, DIT_PATCH_CHANNEL_FIRST);
-    x = nn_linear(g, "patch_embedder.proj", x, c->width, true); // (B, T, C)
+    x = nn_patch_projection(g, "patch_embedder.proj", x, c->patch, c->width); // (B, T, C)
     for (int i = 0; i < c->layers; i++)
         DIT_SCOPE (g, "layers.%d", i)
             x = block(g, c, x, &on);

@@ -145,6 +145,9 @@ dit_tensor nn_conv(dit_graph *g, const char *name, dit_tensor x, int64_t feature
 // token.
 dit_tensor nn_unpatchify_2d(dit_graph *g, dit_tensor tokens, int patch, int64_t channels, int64_t rows,
                             int64_t columns);
+// Tokens of patches, (B, T, patch * patch * channels), projected by a linear layer with a bias, (B, T, width): tokens
+// of one pixel are the picture seen otherwise, whose channels do not lie side by side (nn_linear_apart).
+dit_tensor nn_patch_projection(dit_graph *g, const char *name, dit_tensor tokens, int patch, int64_t width);
 // Fixed sine and cosine positions of a grid, (1, rows * columns, width): the columns' half first, as diffusers'
 // get_2d_sincos_pos_embed gives them. Positions are index / (extent / base) / scale.
 dit_tensor nn_sincos_positions_2d(dit_graph *g, int64_t rows, int64_t columns, int64_t width, int64_t base,

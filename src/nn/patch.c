@@ -94,3 +94,8 @@ dit_tensor nn_patch_embed_sincos_2d(dit_graph *g, const char *name, dit_tensor i
         return dit_add(g, x, dit_cast(g, positions, dtype));
     return dit_cast(g, dit_add(g, positions, dit_cast(g, x, DIT_F32)), dtype);
 }
+
+dit_tensor nn_patch_projection(dit_graph *g, const char *name, dit_tensor tokens, int patch, int64_t width)
+{
+    return patch == 1 ? nn_linear_apart(g, name, tokens, width) : nn_linear(g, name, tokens, width, true);
+}
