@@ -108,6 +108,23 @@ static double compare_pictures(const dit_image *images, int count, const dit_arr
     return worst;
 }
 
+static void compare_all_pictures(const char *name, const dit_image *images, int count, dit_safetensors *result)
+{
+    dit_error error = {0};
+    dit_array pictures, whole;
+    dit_safetensors_get(result, "pictures", &pictures, &error);
+    assert_fine(error);
+    int64_t size[2] = {pictures.shape.dim[1], pictures.shape.dim[2]};
+    if (dit_safetensors_find(result, "picture_size") >= 0) {
+        dit_safetensors_get(result, "picture_size", &whole, &error);
+        assert_fine(error);
+        memcpy(size, whole.data, sizeof size);
+    }
+    double pixels = compare_pictures(images, count, &pictures, size);
+    print_message("%-24s pictures within %g/255\n", name, pixels);
+    hold("pictures", name, pixels, PICTURES);
+}
+
 // What the transformer is told of the prompt.
 static void compare_states(const char *name, dit_model *model, const dit_job *job, dit_safetensors *result)
 {
@@ -163,58 +180,8 @@ static dit_status open_case(const char *folder, const char *dtype, dit_model **m
     return error->status;
 }
 
-static void check_case(const char *folder, const char *name)
-{
-    char path[800];
-    scratch s;
-    struct request r;
-    dit_job job;
-    dit_model *model;
-    dit_image images[4];
-    dit_safetensors *result, *own;
-    dit_array wanted, found, pictures;
-    dit_error error = {0};
-    scratch_make(&s);
-    read_request(folder, &r);
-    open_case(folder, NULL, &model, &error);
-    assert_fine(error);
-    dit_model_keep_parts(model, false);
-    dit_job_start(model, &r.request, &job, &error);
-    snprintf(path, sizeof path, "%s/result.safetensors", folder);
-    dit_safetensors_open(&result, path, &error);
-    assert_fine(error);
-    compare_states(name, model, &job, result);
-    dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
-    assert_fine(error);
-    dit_safetensors_open(&own, scratch_path(&s, "latents.safetensors"), &error);
-    dit_safetensors_get(result, "latents", &wanted, &error);
-    dit_safetensors_get(result, "pictures", &pictures, &error);
-    dit_safetensors_get(own, "latents", &found, &error);
-    assert_fine(error);
-    double latents = distance_of(&found, &wanted, 0).largest;
-    int64_t size[2] = {pictures.shape.dim[1], pictures.shape.dim[2]};
-    if (dit_safetensors_find(result, "picture_size") >= 0) {
-        dit_array whole;
-        dit_safetensors_get(result, "picture_size", &whole, &error);
-        assert_fine(error);
-        memcpy(size, whole.data, sizeof size);
-    }
-    double pixels = compare_pictures(images, r.request.count, &pictures, size);
-    print_message("%-24s latents within %.2g, pictures within %g/255\n", name, latents, pixels);
-    hold("latents", name, latents, LATENTS);
-    hold("pictures", name, pixels, PICTURES);
-    for (int i = 0; i < r.request.count; i++)
-        dit_image_free(&images[i]);
-    dit_safetensors_close(own);
-    dit_safetensors_close(result);
-    dit_job_end(&job);
-    dit_model_close(model);
-    free_request(&r);
-    scratch_remove(&s);
-}
-
-// The latents with the transformer in half precision: near those in f32, and not the same.
-static void check_case_in(const char *dtype, const char *folder, const char *name)
+// `dtype`: of the transformer, whose latents are then near those in f32, and not the same; NULL: all is compared.
+static void check_case(const char *folder, const char *name, const char *dtype)
 {
     char path[800];
     scratch s;
@@ -229,19 +196,26 @@ static void check_case_in(const char *dtype, const char *folder, const char *nam
     read_request(folder, &r);
     open_case(folder, dtype, &model, &error);
     assert_fine(error);
+    dit_model_keep_parts(model, false);
     dit_job_start(model, &r.request, &job, &error);
-    dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
-    assert_fine(error);
     snprintf(path, sizeof path, "%s/result.safetensors", folder);
     dit_safetensors_open(&result, path, &error);
+    assert_fine(error);
+    if (!dtype)
+        compare_states(name, model, &job, result);
+    dit_generate_job(model, &job, NULL, images, scratch_path(&s, "latents.safetensors"), &error);
+    assert_fine(error);
     dit_safetensors_open(&own, scratch_path(&s, "latents.safetensors"), &error);
     dit_safetensors_get(result, "latents", &wanted, &error);
     dit_safetensors_get(own, "latents", &found, &error);
     assert_fine(error);
-    struct distance d = distance_of(&found, &wanted, 0);
-    print_message("%-24s latents in %s within %.2g\n", name, dtype, d.largest);
-    assert_true(d.largest > LATENTS);
-    hold("latents", name, d.largest, HALVES);
+    double latents = distance_of(&found, &wanted, 0).largest;
+    print_message("%-24s latents%s%s within %.2g\n", name, dtype ? " in " : "", dtype ? dtype : "", latents);
+    hold("latents", name, latents, dtype ? HALVES : LATENTS);
+    if (dtype)
+        assert_true(latents > LATENTS);
+    else
+        compare_all_pictures(name, images, r.request.count, result);
     for (int i = 0; i < r.request.count; i++)
         dit_image_free(&images[i]);
     dit_safetensors_close(own);
@@ -259,34 +233,30 @@ static int is_named(const struct dirent *entry)
     return entry->d_name[0] != '.' && !strncmp(entry->d_name, only, strlen(only));
 }
 
-static void pictures_are_those_of_the_public_pipelines(void **state)
+static void check_cases(const char *dtype)
 {
-    (void)state;
     struct dirent **cases;
     int count = scandir(FIXTURES, &cases, is_named, alphasort);
     assert_true(count > 0);
     for (int i = 0; i < count; i++) {
         char folder[600];
         snprintf(folder, sizeof folder, "%s/%.100s", FIXTURES, cases[i]->d_name);
-        check_case(folder, cases[i]->d_name);
+        check_case(folder, cases[i]->d_name, dtype);
         free(cases[i]);
     }
     free(cases);
 }
 
+static void pictures_are_those_of_the_public_pipelines(void **state)
+{
+    (void)state;
+    check_cases(NULL);
+}
+
 static void transformers_compute_in_half_precision(void **state)
 {
     (void)state;
-    struct dirent **cases;
-    int count = scandir(FIXTURES, &cases, is_named, alphasort);
-    assert_true(count > 0);
-    for (int i = 0; i < count; i++) {
-        char folder[600];
-        snprintf(folder, sizeof folder, "%s/%.100s", FIXTURES, cases[i]->d_name);
-        check_case_in("bf16", folder, cases[i]->d_name);
-        free(cases[i]);
-    }
-    free(cases);
+    check_cases("bf16");
 }
 
 int main(int argc, char **argv)
