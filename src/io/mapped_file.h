@@ -19,9 +19,9 @@ typedef struct dit_mapped_file {
 dit_status dit_mapped_file_open(dit_mapped_file *file, const char *path, dit_error *error);
 void dit_mapped_file_close(dit_mapped_file *file);
 
-// Memory to write to, `size` bytes of zeros, that a file without a name backs, in the folder TMPDIR or /var/tmp: for what
-// is computed once and need not stay in memory. Its room on the disk is taken at once. Fails with DIT_NO_MEMORY when the
-// disk has none, DIT_NO_FILE when there is no such folder.
+// Memory to write to, `size` bytes of zeros, that a file without a name backs, in the folder TMPDIR or /var/tmp: for
+// what is computed once and need not stay in memory. Its room on the disk is taken at once. Fails with DIT_NO_MEMORY
+// when the disk has none, DIT_NO_FILE when there is no such folder.
 dit_status dit_mapped_file_scratch(dit_mapped_file *file, size_t size, dit_error *error);
 
 // Whether `data` lies in a mapped file, so that the two below do something.

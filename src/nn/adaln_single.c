@@ -58,6 +58,6 @@ void nn_scale_shift_table(dit_graph *g, dit_tensor condition, int count, dit_ten
     int64_t width = dit_extent(g, condition, -1);
     dit_initial start = DIT_INITIAL_NORMAL(1 / sqrtf((float)width));
     dit_tensor table = dit_parameter(g, "scale_shift_table", DIT_SHAPE(count, width), start);
-    table = dit_reshape(g, table, DIT_SHAPE(1, count, width)); // added second: a sum has the dtype of what comes first
+    table = dit_reshape(g, table, DIT_SHAPE(1, count, width));  // added second: a sum has the dtype of what comes first
     nn_chunk(g, dit_add(g, condition, table), 1, count, parts); // (B, 1, C) each
 }

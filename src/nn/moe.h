@@ -16,8 +16,8 @@ typedef struct nn_moe_options {
 // NAME.gate.weight (experts, C), NAME.experts.I, NAME.shared_experts. No gradient passes through the routed experts and
 // the gate, which is what the public implementation's autograd gives outside of its own training mode.
 //
-// Tokens are put in the order of their experts (route), so that an expert computes the tokens that chose it and no others
-// (grouped_linear): B * T * active rows in all, whoever chooses what.
+// Tokens are put in the order of their experts (route), so that an expert computes the tokens that chose it and no
+// others (grouped_linear): B * T * active rows in all, whoever chooses what.
 dit_tensor nn_moe(dit_graph *g, const char *name, dit_tensor x, const nn_moe_options *options);
 
 #endif

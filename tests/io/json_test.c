@@ -264,7 +264,8 @@ static void getters_give_values_and_defaults(void **state)
 static void keys_that_nothing_reads_are_refused(void **state)
 {
     (void)state;
-    dit_json_file *file = parsed("{\"_class_name\":\"X\",\"a\":1,\"b\":{\"c\":2,\"d\":3},\"e\":null,\"a.b\":0,\"later\":null}", 0);
+    dit_json_file *file =
+        parsed("{\"_class_name\":\"X\",\"a\":1,\"b\":{\"c\":2,\"d\":3},\"e\":null,\"a.b\":0,\"later\":null}", 0);
     dit_json root = dit_json_root(file);
     dit_error error = {0};
     dit_json_int(root, "a", 0, 9, &error);
