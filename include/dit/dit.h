@@ -6,7 +6,7 @@
 #ifndef DIT_H
 #define DIT_H
 
-#include "dit/error.h"
+#include "error.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -184,8 +184,9 @@ static dit_status choose_tile(struct work *w, int *tile, dit_error *error)
     }
     *tile = (int)(low * step);
     if (!low)
-        return dit_fail(error, DIT_NO_MEMORY, "%s: a tile of %d pixels takes more than %zu MiB", w->component->folder,
-                        step, w->options->memory >> 20);
+        return dit_fail(error, DIT_NO_MEMORY,
+                        "%s: the memory bound leaves %.1f MiB, less than a tile of %d pixels takes; raise it",
+                        w->component->folder, (double)w->options->memory / 0x1p20, step);
     return DIT_OK;
 }
 

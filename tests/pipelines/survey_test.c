@@ -79,7 +79,7 @@ static void the_least_bound_is_enough(void **state)
     assert_fine(error);
     dit_image_free(&image);
     dit_model_close(model);
-    // What the whole picture's values take is refused within less than the transformer's.
+    // Less than the transformer's values take is refused, by it or by what comes after it.
     model = opened(WHOLE "flux-dev/model");
     dit_model_set_memory(model, s.base + s.phase[s.count - 2].figures.arena_bytes / 2);
     dit_generate(model, &r, NULL, &image, &error);
