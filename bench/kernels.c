@@ -26,8 +26,8 @@ typedef struct bench_case {
 } bench_case;
 
 static const struct dit_linear_attributes plain = {DIT_NO_ACTIVATION}, gelu = {DIT_GELU_TANH};
-static const struct dit_attention_attributes heads_64 = {0.125f, false}, heads_72 = {0.1178511f, false},
-                                             heads_128 = {0.0883883f, false};
+static const struct dit_attention_attributes heads_64 = {.scale = 0.125f}, heads_72 = {.scale = 0.1178511f},
+                                             heads_128 = {.scale = 0.0883883f};
 static const struct dit_conv_attributes same_3x3 = {
     .window = {.axes = 2, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1}};
 static const struct dit_conv_attributes depthwise_3x3 = {

@@ -7,7 +7,8 @@
 static int show(void *context, const dit_progress *progress)
 {
     (void)context;
-    fprintf(stderr, "\r%s %d/%d ", progress->phase, (int)progress->done, (int)progress->total);
+    if (progress->total) // 0 of 0 only asks whether to stop
+        fprintf(stderr, "\r%s %d/%d ", progress->phase, (int)progress->done, (int)progress->total);
     return 0; /* anything else would stop the work */
 }
 
