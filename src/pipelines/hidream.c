@@ -125,7 +125,7 @@ static dit_status encode_llama(dit_model *m, const dit_job *job, dit_text_query 
     query.encoder = "text_encoder_4";
     query.wanted = wanted;
     query.length = dit_model_text_length(m, query.tokenizer, LENGTH, LENGTH, error);
-    query.mask = query.ends_as_padding = true;
+    query.mask = query.ends_as_padding = query.keeps_spaces = true;
     if (!error->status)
         dit_encode_texts(m, &query, watch, &out, error);
     for (int k = 0; k < LAYERS && !error->status; k++) {
@@ -144,7 +144,7 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
 {
     (void)generator;
     const char *texts[2];
-    const dit_text_query query = {.texts = texts, .count = dit_job_texts(job, texts)};
+    const dit_text_query query = {.texts = texts, .count = dit_job_texts(job, texts), .weighting = job->weighting};
     if (!encode_pooled(m, job, query, watch, &conditions[0], error) &&
         !encode_t5(m, job, query, watch, &conditions[0], error))
         encode_llama(m, job, query, watch, &conditions[0], error);
@@ -180,6 +180,7 @@ static const dit_part_kind parts[] = {
 const dit_pipeline_class dit_pipeline_class_hidream = {
     .name = "HiDreamImagePipeline",
     .parts = parts,
+    .weighs_prompts = true,
     .start = start,
     .encode = encode,
     .describe = describe,

@@ -171,7 +171,8 @@ static dit_status choose_weighting(const dit_model *m, dit_job *job, dit_error *
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt-weighting: %.40s is none; there are comfyui and a1111",
                         name);
     if (name && !m->class->weighs_prompts)
-        return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt-weighting: the text encoder of %s takes no weights",
+        return dit_fail(error, DIT_BAD_ARGUMENT,
+                        "--prompt-weighting: %s takes no weights; without it, brackets are text as any other",
                         m->class->name);
     return DIT_OK;
 }

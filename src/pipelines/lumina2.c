@@ -50,6 +50,8 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
                                   .length = TOKENS,
                                   .mask = true,
                                   .pads_right = true,
+                                  .weighting = job->weighting,
+                                  .keeps_spaces = true,
                                   .wanted = (const char *const[]){state, NULL}};
     if (!error->status && !dit_encode_texts(m, &query, watch, &out, error) &&
         !dit_conditions_rows(job, dit_arrays_find(&out, state), &conditions[0], "encoder_hidden_states", error))
@@ -100,6 +102,7 @@ const dit_pipeline_class dit_pipeline_class_lumina2 = {
     .name = "Lumina2Pipeline",
     .older_names = (const char *const[]){"Lumina2Text2ImgPipeline", NULL},
     .parts = parts,
+    .weighs_prompts = true,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,

@@ -236,10 +236,14 @@ typedef struct dit_text_query {
     const char *const *wanted; // outputs of the encoder; NULL-ended
     bool ends_as_padding;      // filled up with the token that ends a text instead
     bool pads_right;           // whatever side the tokenizer's files say
-    // With weighting (not together with `longest` or `ends_as_padding`): `chunks`, a text that is too long, or that has
-    // BREAK in it, gets as many rows as it needs, put one after another; otherwise it is cut as ever.
+    // What is done to each text first (text/clean.h); NULL: nothing.
+    dit_status (*clean)(const char *text, size_t length, char **clean, size_t *size, dit_error *error);
+    // With weighting (not together with `longest`; padding is on the right): `chunks`, a text that is too long, or that
+    // has BREAK in it, gets as many rows as it needs, put one after another; otherwise it is cut as ever.
     dit_prompt_weighting weighting;
     bool chunks;
+    bool keeps_spaces;     // the tokenizer puts no space before a text, so that those around a part count
+    bool empty_is_padding; // an empty prompt is as much padding as the text has tokens, none of it masked
 } dit_text_query;
 // Adds the outputs wanted, one row a text, to `out`, with `input_ids` (count, length) i64 and `attention_mask`
 // (count, length) i64. The encoder is done afterwards.

@@ -4,8 +4,6 @@
 #include "models/pixart.h"
 #include "pipelines/aspect_ratio.h"
 #include "text/clean.h"
-#include <stdlib.h>
-#include <string.h>
 
 enum { ALPHA_TOKENS = 120, SIGMA_TOKENS = 300, PIXELS = 8 }; // the published decoders' pixels to a latent
 
@@ -71,27 +69,24 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
 {
     (void)generator;
     const char *texts[2];
-    char *clean[2] = {NULL, NULL};
     dit_arrays t5 = {0}, *to = &conditions[0];
     int count = dit_job_texts(job, texts);
-    for (int i = 0; i < count && !error->status; i++)
-        if (dit_clean_caption(texts[i], strlen(texts[i]), &clean[i], NULL, error))
-            dit_error_locate(error, i == 0 ? "--prompt" : "--negative-prompt");
     const dit_text_query query = {.tokenizer = "tokenizer",
                                   .encoder = "text_encoder",
-                                  .texts = (const char *const *)clean,
+                                  .texts = texts,
                                   .count = count,
                                   .length = is_alpha(m) ? ALPHA_TOKENS : SIGMA_TOKENS,
                                   .mask = true,
+                                  .clean = dit_clean_caption,
+                                  .weighting = job->weighting,
+                                  .empty_is_padding = true, // what ComfyUI takes for one with this model
                                   .wanted = (const char *const[]){"last_hidden_state", NULL}};
-    if (!error->status && !dit_encode_texts(m, &query, watch, &t5, error) &&
+    if (!dit_encode_texts(m, &query, watch, &t5, error) &&
         !dit_conditions_rows(job, dit_arrays_find(&t5, "last_hidden_state"), to, "encoder_hidden_states", error) &&
         !dit_conditions_rows(job, dit_arrays_find(&t5, "attention_mask"), to, "encoder_attention_mask", error) &&
         config_of(m)->size_conditions)
         add_size(job, to, error);
     dit_arrays_free(&t5);
-    free(clean[0]);
-    free(clean[1]);
     return error->status;
 }
 
@@ -106,6 +101,7 @@ const dit_pipeline_class dit_pipeline_class_pixart_alpha = {
     .name = "PixArtAlphaPipeline",
     .parts = parts,
     .takes_transformer = takes_short_captions,
+    .weighs_prompts = true,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,
@@ -115,6 +111,7 @@ const dit_pipeline_class dit_pipeline_class_pixart_sigma = {
     .name = "PixArtSigmaPipeline",
     .parts = parts,
     .takes_transformer = takes_long_captions,
+    .weighs_prompts = true,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,

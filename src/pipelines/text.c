@@ -50,6 +50,14 @@ static void pad_right(int64_t *ids, uint8_t *mask, int length)
     }
 }
 
+static dit_status encode_row(const dit_tokenizer *tokenizer, const dit_text_query *q, const char *text, int64_t *ids,
+                             uint8_t *mask, dit_error *error)
+{
+    const int end = q->ends_as_padding ? dit_tokenizer_ask(tokenizer).eos_id : -1;
+    return end >= 0 ? dit_encode_padded_with(tokenizer, end, text, (size_t)q->length, ids, mask, error)
+                    : dit_encode_padded(tokenizer, text, (size_t)q->length, ids, mask, error);
+}
+
 // Ids and mask of every text.
 static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in, dit_error *error)
 {
@@ -57,15 +65,15 @@ static dit_status tokenize(dit_model *m, const dit_text_query *q, dit_arrays *in
     dit_array *ids = dit_arrays_add(in, "input_ids", DIT_I64, DIT_SHAPE(q->count, q->length), error);
     dit_array *mask = dit_arrays_add(in, "attention_mask", DIT_I64, DIT_SHAPE(q->count, q->length), error);
     uint8_t *row = malloc((size_t)q->length);
-    int end = tokenizer ? dit_tokenizer_ask(tokenizer).eos_id : -1;
     if (!row)
         dit_fail(error, DIT_NO_MEMORY, "no memory for a prompt of %d tokens", q->length);
     for (int t = 0; t < q->count && !error->status; t++) {
         int64_t *to = (int64_t *)ids->data + (int64_t)t * q->length;
-        if (q->ends_as_padding && end >= 0
-                ? dit_encode_padded_with(tokenizer, end, q->texts[t], (size_t)q->length, to, row, error)
-                : dit_encode_padded(tokenizer, q->texts[t], (size_t)q->length, to, row, error))
+        char *clean = NULL;
+        if ((q->clean && q->clean(q->texts[t], strlen(q->texts[t]), &clean, NULL, error)) ||
+            encode_row(tokenizer, q, clean ? clean : q->texts[t], to, row, error))
             dit_error_locate(error, t == 0 ? "--prompt" : "--negative-prompt");
+        free(clean);
         if (!error->status && q->pads_right)
             pad_right(to, row, q->length);
         for (int i = 0; i < q->length; i++)

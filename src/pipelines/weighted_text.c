@@ -28,7 +28,12 @@ static dit_status weigh(const dit_tokenizer *tokenizer, const dit_text_query *q,
     dit_tokenizer_after(tokenizer, &after);
     const char *words = text < q->count ? q->texts[text] : "";
     size_t around = before + after, length = (size_t)q->length;
-    const dit_row_rule rule = {.room = length > around ? length - around : 0, .least = least, .one = !q->chunks};
+    const dit_row_rule rule = {.room = length > around ? length - around : 0,
+                               .least = least,
+                               .one = !q->chunks,
+                               .keeps_spaces = q->keeps_spaces,
+                               .end_fills_up = q->ends_as_padding,
+                               .clean = q->clean};
     if (dit_weigh_prompt(tokenizer, words, strlen(words), &rule, prompt, error))
         dit_error_locate(error, text == 0 ? "--prompt" : "--negative-prompt");
     return error->status;
@@ -49,7 +54,8 @@ static dit_status count_rows(const dit_tokenizer *tokenizer, const dit_text_quer
             any = any || prompt.weights[i] != 1;
         dit_weighted_prompt_free(&prompt);
     }
-    rows->empty = any && q->weighting == DIT_WEIGHTING_COMFYUI;
+    if (any && q->weighting == DIT_WEIGHTING_COMFYUI)
+        rows->empty = q->empty_is_padding ? q->count : 1;
     return DIT_OK;
 }
 
@@ -59,10 +65,11 @@ dit_status dit_weigh_texts(dit_model *m, const dit_text_query *q, dit_text_rows 
     if (!tokenizer || count_rows(tokenizer, q, rows, error))
         return error->status;
     const int64_t text = rows->each * rows->length; // values of one
+    const int64_t texts = rows->texts * text;
     const dit_shape shape = DIT_SHAPE(rows->texts * rows->each + rows->empty, rows->length);
     dit_array *ids = dit_arrays_add(in, "input_ids", DIT_I64, shape, error);
     dit_array *mask = dit_arrays_add(in, "attention_mask", DIT_I64, shape, error);
-    rows->weights = malloc((size_t)(rows->texts * text) * sizeof *rows->weights);
+    rows->weights = malloc((size_t)texts * sizeof *rows->weights);
     if (!rows->weights)
         return dit_fail(error, DIT_NO_MEMORY, "--prompt: no memory for its weights");
     for (int t = 0; t < q->count + rows->empty && !error->status; t++) {
@@ -70,12 +77,18 @@ dit_status dit_weigh_texts(dit_model *m, const dit_text_query *q, dit_text_rows 
         const bool is_text = t < q->count;
         if (weigh(tokenizer, q, t, is_text ? (size_t)rows->each : 1, &prompt, error))
             break;
+        const int64_t at = is_text ? t * text : texts + (t - q->count) * rows->length;
         for (int64_t i = 0; i < (is_text ? text : rows->length); i++) {
-            ((int64_t *)ids->data)[t * text + i] = prompt.ids[i];
-            ((int64_t *)mask->data)[t * text + i] = prompt.mask[i];
+            ((int64_t *)ids->data)[at + i] = prompt.ids[i];
+            ((int64_t *)mask->data)[at + i] = prompt.mask[i];
         }
         if (is_text)
             memcpy(rows->weights + t * text, prompt.weights, (size_t)text * sizeof *rows->weights);
+        else if (q->empty_is_padding)
+            for (int64_t i = 0; i < rows->length; i++) { // the last one is padding, and the text's mask says how much
+                ((int64_t *)ids->data)[at + i] = prompt.ids[rows->length - 1];
+                ((int64_t *)mask->data)[at + i] = ((int64_t *)mask->data)[(t - q->count) * text + i];
+            }
         dit_weighted_prompt_free(&prompt);
     }
     return error->status;
@@ -108,14 +121,16 @@ void dit_join_rows(const dit_text_query *q, const dit_text_rows *rows, dit_array
 {
     dit_shape *s = &array->shape;
     if (s->rank == 3) {
-        const int64_t row = rows->length * s->dim[2];
+        const int64_t row = rows->length * s->dim[2], count = rows->texts * rows->each;
         float *states = array->data;
-        for (int64_t r = 0; r < rows->texts * rows->each; r++)
+        for (int64_t r = 0; r < count; r++) {
+            const float *weights = rows->weights + r * rows->length;
+            const int64_t empty = count + (rows->empty > 1 ? r / rows->each : 0);
             if (q->weighting == DIT_WEIGHTING_A1111)
-                multiply(states + r * row, rows->weights + r * rows->length, rows->length, s->dim[2]);
+                multiply(states + r * row, weights, rows->length, s->dim[2]);
             else if (rows->empty)
-                interpolate(states + r * row, states + rows->texts * rows->each * row, rows->weights + r * rows->length,
-                            rows->length, s->dim[2]);
+                interpolate(states + r * row, states + empty * row, weights, rows->length, s->dim[2]);
+        }
         *s = DIT_SHAPE(rows->texts, rows->each * rows->length, s->dim[2]);
     } else if (array->dtype == DIT_I64) {
         *s = DIT_SHAPE(rows->texts, rows->each * rows->length);

@@ -4,14 +4,13 @@
 
 #include "pipelines/pipeline.h"
 
-// The rows of all texts: as many for each, and with `empty` one more, of no text, at the end.
+// The rows of all texts: as many for each, and at the end those of empty prompts: none, one for all, or one for each.
 typedef struct dit_text_rows {
-    int64_t texts, each, length;
-    bool empty;
+    int64_t texts, each, length, empty;
     float *weights; // (texts, each, length), of malloc
 } dit_text_rows;
 
-// Adds input_ids and attention_mask (texts * each [+ 1], length) to `in`. rows->weights is the caller's, also after a
+// Adds input_ids and attention_mask (texts * each + empty, length) to `in`. rows->weights is the caller's, also after a
 // failure.
 dit_status dit_weigh_texts(dit_model *model, const dit_text_query *query, dit_text_rows *rows, dit_arrays *in,
                            dit_error *error);

@@ -189,7 +189,7 @@ struct rows {
     float *weights;
     uint8_t *mask;
     size_t rows, ids_room, weights_room, mask_room;
-    bool one;     // row, and no more
+    const dit_row_rule *rule;
     int32_t *row; // [room] the row that is being filled
     float *row_weights;
     size_t count, last_comma; // SIZE_MAX: no comma in this row
@@ -251,20 +251,21 @@ static void strip(const char **text, size_t *size)
 
 static dit_status add_tokens(struct rows *r, const dit_prompt_part *part, bool alone, dit_error *error)
 {
-    int32_t *ids;
-    const char *text = part->text;
-    size_t count, size = part->size;
+    int32_t *ids = NULL;
+    char *clean = NULL;
+    size_t count = 0, size = part->size;
     bool fits = true;
-    if (r->one && !alone) {
-        strip(&text, &size);
-        if (size == 0)
-            return DIT_OK;
-    }
-    if (dit_tokenizer_encode_bare(r->tokenizer, text, size, &ids, &count, error))
+    if (r->rule->clean && r->rule->clean(part->text, part->size, &clean, &size, error))
         return error->status;
+    const char *text = clean ? clean : part->text;
+    if (r->rule->one && !r->rule->keeps_spaces && !alone)
+        strip(&text, &size);
+    if (alone || size > 0)
+        dit_tokenizer_encode_bare(r->tokenizer, text, size, &ids, &count, error);
+    free(clean);
     for (size_t i = 0; i < count && fits; i++) {
         bool is_comma = ids[i] == r->comma;
-        if (r->count == r->room && r->one)
+        if (r->count == r->room && r->rule->one)
             break;
         if (r->count == r->room)
             fits = end_full_row(r, is_comma);
@@ -274,7 +275,7 @@ static dit_status add_tokens(struct rows *r, const dit_prompt_part *part, bool a
         r->row_weights[r->count++] = (float)part->weight;
     }
     free(ids);
-    return fits ? DIT_OK : no_memory(error);
+    return fits ? error->status : no_memory(error);
 }
 
 static dit_status fill_rows(struct rows *r, const dit_prompt_parts *parts, size_t least, dit_error *error)
@@ -282,7 +283,7 @@ static dit_status fill_rows(struct rows *r, const dit_prompt_parts *parts, size_
     for (size_t i = 0; i < parts->count && !error->status; i++)
         if (!parts->part[i].is_break)
             add_tokens(r, &parts->part[i], parts->count == 1, error);
-        else if (!r->one && !end_row(r))
+        else if (!r->rule->one && !end_row(r))
             no_memory(error);
     if (!error->status && (r->count > 0 || r->rows == 0) && !end_row(r))
         no_memory(error);
@@ -300,8 +301,11 @@ dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, 
     dit_prompt_parts parts = {0};
     dit_tokenizer_habits habits = dit_tokenizer_ask(tokenizer);
     const size_t room = rule->room;
-    struct rows r = {
-        .tokenizer = tokenizer, .room = room, .one = rule->one, .pad = habits.pad_id, .last_comma = SIZE_MAX};
+    struct rows r = {.tokenizer = tokenizer,
+                     .room = room,
+                     .rule = rule,
+                     .pad = rule->end_fills_up ? habits.eos_id : habits.pad_id,
+                     .last_comma = SIZE_MAX};
     if (room < 1 || room > MOST || rule->least > MOST)
         return dit_fail(error, DIT_BAD_ARGUMENT, "rows of %zu tokens, at least %zu of them: must be 1 to %d", room,
                         rule->least, MOST);
@@ -309,6 +313,8 @@ dit_status dit_weigh_prompt(const dit_tokenizer *tokenizer, const char *prompt, 
     r.after = dit_tokenizer_after(tokenizer, &r.after_count);
     r.length = r.before_count + room + r.after_count;
     r.comma = dit_tokenizer_find(tokenizer, ",</w>");
+    if (r.pad < 0)
+        r.pad = habits.pad_id;
     if (r.pad < 0) // as dit_encode_padded fills up
         r.pad = dit_tokenizer_find(tokenizer, "<pad>");
     if (r.pad < 0)

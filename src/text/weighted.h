@@ -39,8 +39,13 @@ typedef struct dit_weighted_prompt { // freed with dit_weighted_prompt_free
 typedef struct dit_row_rule {
     size_t room;  // tokens of the prompt that a row takes, 1 or more; 75 for CLIP
     size_t least; // rows that there are at least, for prompts that are run together
-    bool one;     // there is one row, for encoders without such a bound: what is beyond `room` is cut off, BREAK is a
-                  // space, and so is each end of a part
+    // There is one row, for encoders without such a bound: what is beyond `room` is cut off, BREAK is a space, and so
+    // is each end of a part, unless `keeps_spaces`, for tokenizers that put no space before a text.
+    bool one, keeps_spaces;
+    bool end_fills_up; // rows are filled up with the token that ends a text, not with the tokenizer's padding
+    // What is done to each part first, a function of text/clean.h: done to the whole it might take brackets away. NULL:
+    // nothing.
+    dit_status (*clean)(const char *text, size_t length, char **clean, size_t *size, dit_error *error);
 } dit_row_rule;
 
 // Parses and tokenizes a prompt, part by part, into rows. A row that is full ends after its last comma when that is at

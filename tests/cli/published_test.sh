@@ -27,7 +27,7 @@ refuse 2 '--skip-layers: FluxPipeline' generate --model "$flux" -p x --skip-laye
 
 # ---- Weights in prompts: off they are text; on, a prompt without any is what it was.
 for kind in comfyui a1111; do
-    for model in "$sd3" "$flux"; do
+    for model in "$sd3" "$flux" "$pixart" "$whole/lumina2/model" "$whole/hidream/model"; do
         draw plain "$model" -p ' a red fox, 3 trees'
         draw weightless "$model" -p ' a red fox, 3 trees' --prompt-weighting $kind
         same plain weightless
@@ -40,7 +40,10 @@ for kind in comfyui a1111; do
 done
 draw short "$sd3" -p "$(printf 'fox %.0s' {1..40})" --prompt-weighting comfyui
 draw long "$sd3" -p "$(printf 'fox %.0s' {1..400})" --prompt-weighting comfyui --negative-prompt '[x] BREAK y'
-refuse 2 '--prompt-weighting: the text encoder of PixArtSigmaPipeline' generate --model "$pixart" -p x --prompt-weighting a1111
+for family in z-image:ZImage sana:Sana lumina-next:Lumina; do
+    refuse 2 "--prompt-weighting: ${family#*:}Pipeline takes no weights" generate --model "$whole/${family%:*}/model" -p x \
+        --prompt-weighting a1111
+done
 refuse 2 '--prompt-weighting' generate --model "$sd3" -p x --prompt-weighting none
 
 printf '%s\n' fox '!sampler unipc' '!schedule karras' fox '!show' '!sampler' '!schedule' fox |

@@ -80,7 +80,7 @@ static dit_weighted_prompt weigh(const dit_tokenizer *t, const char *prompt, siz
 {
     dit_error error = {0};
     dit_weighted_prompt w;
-    dit_weigh_prompt(t, prompt, strlen(prompt), &(dit_row_rule){75, least, false}, &w, &error);
+    dit_weigh_prompt(t, prompt, strlen(prompt), &(dit_row_rule){.room = 75, .least = least}, &w, &error);
     assert_fine(error);
     assert_int_equal(w.length, 77);
     size_t before, after;
@@ -168,10 +168,10 @@ static void encoders_of_long_texts_get_one_row(void **state)
     dit_weighted_prompt one, other, cut;
     dit_tokenizer_open(&t, DIT_SOURCE_DIR "/tests/fixtures/tokenizers/t5", &error);
     assert_fine(error);
-    const dit_row_rule rule = {20, 1, true};
+    const dit_row_rule rule = {.room = 20, .least = 1, .one = true};
     dit_weigh_prompt(t, plain, strlen(plain), &rule, &one, &error);
     dit_weigh_prompt(t, weighted, strlen(weighted), &rule, &other, &error);
-    dit_weigh_prompt(t, weighted, strlen(weighted), &(dit_row_rule){2, 1, true}, &cut, &error);
+    dit_weigh_prompt(t, weighted, strlen(weighted), &(dit_row_rule){.room = 2, .least = 1, .one = true}, &cut, &error);
     assert_fine(error);
     assert_int_equal(one.rows, 1);
     assert_int_equal(one.length, 21);
