@@ -13,18 +13,19 @@
 
 // One operand (B, T, heads, D), D contiguous.
 typedef struct dit_heads {
-    const float *data;
+    const void *data;
+    dit_dtype dtype; // DIT_F32, or DIT_BF16 where the kernel takes that
     int64_t b, t, h; // strides
 } dit_heads;
 
 static inline dit_heads dit_heads_of(const dit_view *v)
 {
-    return (dit_heads){v->data, v->stride[0], v->stride[1], v->stride[2]};
+    return (dit_heads){v->data, v->dtype, v->stride[0], v->stride[1], v->stride[2]};
 }
 
-static inline const float *dit_heads_at(const dit_heads *x, int64_t b, int64_t t, int64_t h)
+static inline const void *dit_heads_at(const dit_heads *x, int64_t b, int64_t t, int64_t h)
 {
-    return x->data + b * x->b + t * x->t + h * x->h;
+    return (const char *)x->data + (b * x->b + t * x->t + h * x->h) * (int64_t)dit_dtype_size(x->dtype);
 }
 
 typedef struct dit_attention_call {
@@ -82,7 +83,7 @@ static inline void dit_pack_transposed(const dit_heads *x, int64_t b, int64_t h,
                                        float *panels)
 {
     for (int64_t n = 0; n < count; n += DIT_TILE_COLUMNS)
-        dit_pack_panel(DIT_F32, dit_heads_at(x, b, t + n, h), 1, x->t, D,
+        dit_pack_panel(x->dtype, dit_heads_at(x, b, t + n, h), 1, x->t, D,
                        (int)(count - n < DIT_TILE_COLUMNS ? count - n : DIT_TILE_COLUMNS), panels + n * D);
 }
 
@@ -90,8 +91,9 @@ static inline void dit_pack_transposed(const dit_heads *x, int64_t b, int64_t h,
 static inline void dit_pack_straight(const dit_heads *x, int64_t b, int64_t h, int64_t t, int64_t count, int64_t D,
                                      float *panels)
 {
+    const char *from = dit_heads_at(x, b, t, h);
     for (int64_t n = 0; n < D; n += DIT_TILE_COLUMNS)
-        dit_pack_panel(DIT_F32, dit_heads_at(x, b, t, h) + n, x->t, 1, count,
+        dit_pack_panel(x->dtype, from + n * (int64_t)dit_dtype_size(x->dtype), x->t, 1, count,
                        (int)(D - n < DIT_TILE_COLUMNS ? D - n : DIT_TILE_COLUMNS), panels + n * count);
 }
 
@@ -121,6 +123,10 @@ static inline void dit_mask_row(const dit_attention_call *a, int64_t at, int64_t
             for (int64_t j = 0; j < keys; j++)
                 s[j] = open[j * step] ? s[j] : -INFINITY;
         }
+    } else if (a->mask_dtype == DIT_BF16) {
+        const uint16_t *bias = (const uint16_t *)a->mask + at;
+        for (int64_t j = 0; j < keys; j++)
+            s[j] += dit_bf16_to_f32(bias[j * step]) * (float)DIT_LOG2_E;
     } else {
         const float *bias = (const float *)a->mask + at;
         if (step == 1) {
@@ -134,13 +140,11 @@ static inline void dit_mask_row(const dit_attention_call *a, int64_t at, int64_t
     }
 }
 
-// Scores of `rows` <= DIT_TILE_ROWS queries from i on, which lie at q, with `keys` keys from j on, of head h of sample
-// b, masked: -infinity where a query may not attend, and from `keys` on to the next whole vector. s: (rows, s_row).
-static inline void dit_score_rows(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, int rows,
-                                  const float *q, int64_t q_row, int64_t j, int64_t keys, const float *key_panels,
-                                  float *s, int64_t s_row)
+// What `rows` queries from i on of head h of sample b may attend to, of `keys` keys from j on: their scores s (rows,
+// s_row) get the mask, and -infinity where a query may not attend and from `keys` on to the next whole vector.
+static inline void dit_shut_keys(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, int rows, int64_t j,
+                                 int64_t keys, float *s, int64_t s_row)
 {
-    dit_tiles_across(rows, keys, a->D, q, q_row, 1, key_panels, s, s_row);
     for (int r = 0; r < rows; r++) {
         float *row = s + r * s_row;
         if (a->mask_dtype != DIT_DTYPES)
@@ -151,6 +155,15 @@ static inline void dit_score_rows(const dit_attention_call *a, int64_t b, int64_
         for (int64_t n = open < 0 ? 0 : open; n < dit_divide_up(keys, DIT_LANES) * DIT_LANES; n++)
             row[n] = -INFINITY;
     }
+}
+
+// Scores of `rows` <= DIT_TILE_ROWS queries, which lie at q, with what dit_shut_keys says of them and of the keys.
+static inline void dit_score_rows(const dit_attention_call *a, int64_t b, int64_t h, int64_t i, int rows,
+                                  const float *q, int64_t q_row, int64_t j, int64_t keys, const float *key_panels,
+                                  float *s, int64_t s_row)
+{
+    dit_tiles_across(rows, keys, a->D, q, q_row, 1, key_panels, s, s_row);
+    dit_shut_keys(a, b, h, i, rows, j, keys, s, s_row);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef DIT_BACKEND_CPU_TILE_H
 #define DIT_BACKEND_CPU_TILE_H
 
+#include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
 // Sums, one row of B and one broadcast fill the registers: 14 x 2 + 3 of 32, 6 x 2 + 3 of 16.
@@ -58,13 +59,20 @@ extern const dit_tile DIT_CPU_SYMBOL(dit_tiles)[3][DIT_TILE_VECTORS][DIT_TILE_RO
 #define dit_tiles DIT_CPU_SYMBOL(dit_tiles)
 
 // The same for bf16 A and bf16 B by the dot products of AVX512_BF16: k is even, `pairs` half of it, and each row of A
-// contiguous. For processors that dit_cpu_has_bf16_dots; of the AVX-512 compilation only.
+// contiguous. [vectors - 1][rows - 1]; NULLs in compilations for other sets.
 typedef void (*dit_pair_tile)(int64_t pairs, const uint16_t *a, int64_t a_row, const void *b, int64_t b_k, float *c,
                               int64_t c_row);
-#if defined DIT_ISA_avx512
 extern const dit_pair_tile DIT_CPU_SYMBOL(dit_pair_tiles)[DIT_TILE_VECTORS][DIT_TILE_ROWS];
 #define dit_pair_tiles DIT_CPU_SYMBOL(dit_pair_tiles)
+
+static inline bool dit_has_pair_tiles(void)
+{
+#if defined DIT_ISA_avx512
+    return dit_cpu_has_bf16_dots();
+#else
+    return false;
 #endif
+}
 
 _Static_assert(DIT_F32 == 0 && DIT_F16 == 1 && DIT_BF16 == 2, "dit_tiles is indexed by dtype");
 

@@ -46,6 +46,14 @@ static const op_case cases[] = {
     ATTENTION_MANY_ROUNDED(INPUTS(GRID(1, 3, 2, 1), GRID(1, 1100, 2, 1), GRID(1, 1100, 2, 1), ABSENT), .scale = 0.9f,
                            .weights = DIT_BF16),
 
+    // Odd numbers of features and of keys, which bf16 takes in pairs; and hundreds of keys of about the same weight,
+    // where one that falls to the other side of a middle is lost.
+    ATTENTION_ROUNDED(INPUTS(FLOATS(1, 20, 4, 33), FLOATS(1, 13, 2, 33), FLOATS(1, 13, 2, 33), MASK(1, 1, 20, 13)),
+                      .scale = 0.17f, .weights = DIT_BF16),
+    ATTENTION_MANY_ROUNDED(INPUTS(FLOATS_IN(-0.2f, 0.2f, 1, 30, 2, 72), FLOATS(1, 555, 2, 72),
+                                  FLOATS_IN(1, 2, 1, 555, 2, 72), FLOATS_IN(-0.2f, 0.2f, 2, 1, 555)),
+                           .scale = 0.118f, .weights = DIT_BF16),
+
     ATTENTION_BACKWARD(INPUTS(FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), FLOATS(2, 5, 3, 4), ABSENT,
                               FLOATS(2, 5, 3, 4), FIXED(1, 3, 2, 3, 5)),
                        .scale = 0.5f),

@@ -56,13 +56,8 @@ static bool across(const dit_gemm *g)
 // Whether the product is one of bf16 pairs, see pair_tile.c.
 static bool in_pairs(const dit_gemm *g)
 {
-#if defined DIT_ISA_avx512
     bool b = g->b_dtype == DIT_BF16 || (dit_dtype_is_quantized(g->b_dtype) && g->b_row == 1);
-    return g->a_bf16 && g->a_k == 1 && b && g->k % 2 == 0 && !g->pack && !uses_dots(g) && dit_cpu_has_bf16_dots();
-#else
-    (void)g;
-    return false;
-#endif
+    return g->a_bf16 && g->a_k == 1 && b && g->k % 2 == 0 && !g->pack && !uses_dots(g) && dit_has_pair_tiles();
 }
 
 // Whether A is bf16 and its rows are widened before a tile reads them.
@@ -273,15 +268,10 @@ struct left {
 static void sum_tile(bool pairs, int rows, int vectors, int64_t k, const struct left *left, const struct right *right,
                      float *c, int64_t c_row)
 {
-#if defined DIT_ISA_avx512
-    if (pairs) {
+    if (pairs)
         dit_pair_tiles[vectors - 1][rows - 1](k / 2, left->bf16, left->row, right->b, right->b_k, c, c_row);
-        return;
-    }
-#else
-    (void)pairs;
-#endif
-    dit_tiles[right->dtype][vectors - 1][rows - 1](k, left->a, left->row, left->k, right->b, right->b_k, c, c_row);
+    else
+        dit_tiles[right->dtype][vectors - 1][rows - 1](k, left->a, left->row, left->k, right->b, right->b_k, c, c_row);
 }
 
 // What a tile will be stored to, and added to, arrives while its sums are made.

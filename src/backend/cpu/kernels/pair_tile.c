@@ -69,5 +69,5 @@ DIT_EACH_TILE(DEFINE, 2, )
 const dit_pair_tile dit_pair_tiles[DIT_TILE_VECTORS][DIT_TILE_ROWS] = {{DIT_EACH_TILE(NAME, 1, )},
                                                                        {DIT_EACH_TILE(NAME, 2, )}};
 #else
-typedef int pair_tile_is_for_avx512; // a file must hold something
+const dit_pair_tile dit_pair_tiles[DIT_TILE_VECTORS][DIT_TILE_ROWS] = {{0}};
 #endif
