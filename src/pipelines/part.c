@@ -66,8 +66,9 @@ dit_status dit_model_find_parts(dit_model *m, dit_error *error)
         if (!dit_sources_index(m->sources))
             list_missing(m, part, missing, sizeof missing);
         else if (!part->source.path && !kind->optional)
-            return dit_fail(error, DIT_BAD_FILE, "%s/model_index.json: \"%s\" is null; a %s needs it", m->folder,
-                            kind->name, m->class->name);
+            return dit_fail(error, DIT_BAD_FILE,
+                            "%s/model_index.json: \"%s\" is null; a %s needs it: give it as --part %s=PATH", m->folder,
+                            kind->name, m->class->name, kind->name);
     }
     return *missing ? dit_fail(error, DIT_NO_FILE,
                                "%s: holds no %s; give each as --part %.*s=PATH, or --base with a folder of %s",
