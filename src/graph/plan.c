@@ -2,7 +2,7 @@
 #include "graph/plan.h"
 #include "backend/cpu/cpu.h"
 #include "base/memory.h"
-#include "graph/plan_private.h"
+#include "graph/plan_guard.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -195,7 +195,9 @@ dit_status dit_plan_run(dit_plan *plan, bool (*cancelled)(void *context), void *
         if (cancelled && cancelled(context))
             return dit_fail(error, DIT_CANCELLED, "stopped");
         double start = plan->timed ? seconds_now() : 0;
+        plan_guard(plan, step, true);
         step->kernel->run(&step->call);
+        plan_guard(plan, step, false);
         if (plan->timed)
             plan->seconds[step->op] += seconds_now() - start;
         reads = weights_after(plan, s, reads);

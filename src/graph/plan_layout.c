@@ -2,7 +2,7 @@
 // kernel that cannot read its input as it lies, or as it is stored, gets a copy or a cast before it.
 #include "backend/cpu/cpu.h"
 #include "graph/ops.h"
-#include "graph/plan_private.h"
+#include "graph/plan_guard.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +167,7 @@ static bool add_workspace(struct layout *l, plan_step *step)
     size_t bytes = step->kernel->workspace ? step->kernel->workspace(&step->call) : 0;
     step->workspace = -1;
     if (bytes)
-        step->workspace = dit_plan_add_buffer(l->plan, (plan_buffer){.bytes = bytes, .shares = -1});
+        step->workspace = dit_plan_add_buffer(l->plan, (plan_buffer){.bytes = bytes + PLAN_GUARD_BYTES, .shares = -1});
     return !bytes || step->workspace >= 0 || fail(l);
 }
 

@@ -34,24 +34,35 @@ static int row_length(dit_model *m, const char *prompt, dit_error *error)
     return (int)(count + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
 }
 
-// Turns of the picture's grid, (rows, columns, D/2, 2): rows and columns take turns in the pairs of a head, and larger
-// pictures than those of training spread over as many positions.
-static dit_status add_rope(dit_model *m, const dit_job *job, dit_arrays *to, dit_error *error)
+// Turns of the picture's grid, (rows, columns, D/2, 2): rows and columns take turns in the pairs of a head. Frequencies
+// are powers of 1 / theta, and divided by `factor`.
+static dit_status add_rope(dit_model *m, const dit_job *job, const char *name, float theta, float factor,
+                           dit_arrays *to, dit_error *error)
 {
-    double size = dit_model_part_number(m, "transformer", "sample_size", 128, error) * 8;
     int64_t patch = (int64_t)dit_model_part_number(m, "transformer", "patch_size", 2, error);
     int64_t head = (int64_t)dit_model_part_number(m, "transformer", "hidden_size", 2304, error) /
                    (int64_t)dit_model_part_number(m, "transformer", "num_attention_heads", 32, error);
     int64_t rows = job->height / patch, columns = job->width / patch;
-    float factor = (float)sqrt((double)job->picture_width * (double)job->picture_height / (size * size));
-    dit_array *table = dit_arrays_add(to, "image_rotary_emb", DIT_F32, DIT_SHAPE(rows, columns, head / 2, 2), error);
+    dit_array *table = dit_arrays_add(to, name, DIT_F32, DIT_SHAPE(rows, columns, head / 2, 2), error);
     for (int64_t n = 0; table && n < rows * columns * (head / 2); n++) {
         int64_t pair = n % (head / 2), at = n / (head / 2);
-        float frequency = 1 / powf(10000, (float)(2 * (pair / 2)) / (float)(head / 2)) / factor;
+        float frequency = 1 / powf(theta, (float)(2 * (pair / 2)) / (float)(head / 2)) / factor;
         float angle = (float)(pair % 2 ? at % columns : at / columns) * frequency;
         ((float *)table->data)[2 * n] = cosf(angle);
         ((float *)table->data)[2 * n + 1] = sinf(angle);
     }
+    return error->status;
+}
+
+// Larger pictures than those of training spread over as many positions. At time 1 and beyond, which only samplers that
+// begin at the picture reach, low frequencies are stretched instead (section 2.3 of the paper, "NTK-aware").
+static dit_status add_ropes(dit_model *m, const dit_job *job, dit_arrays *to, dit_error *error)
+{
+    const double theta = 10000;
+    double size = dit_model_part_number(m, "transformer", "sample_size", 128, error) * 8;
+    double factor = sqrt((double)job->picture_width * (double)job->picture_height / (size * size));
+    if (!add_rope(m, job, "rope.before_1", (float)theta, (float)factor, to, error))
+        add_rope(m, job, "rope.from_1", (float)(theta * factor), 1, to, error);
     return error->status;
 }
 
@@ -105,7 +116,7 @@ static dit_status encode(dit_model *m, const dit_job *job, dit_generator *genera
     if (!error->status &&
         !dit_conditions_rows(job, dit_arrays_find(&both, "states"), &conditions[0], "encoder_hidden_states", error) &&
         !dit_conditions_rows(job, dit_arrays_find(&both, "attention_mask"), &conditions[0], "encoder_mask", error))
-        add_rope(m, job, &conditions[0], error);
+        add_ropes(m, job, &conditions[0], error);
     dit_arrays_free(&both);
     free(clean);
     return error->status;
@@ -118,8 +129,12 @@ static void describe(const dit_model *m, dit_graph *g, const dit_job *job, dit_t
     const dit_json config = dit_json_root(((const dit_component *)&m->parts[0].component)->json);
     const json_t *size = json_object_get(config.value, "sample_size");
     int64_t side = (size ? json_integer_value(size) : 128) * 8 / 16, base = side * side;
+    const float one = 1;
+    dit_tensor is_before = dit_less(g, dit_slice(g, time, 0, 0, 1, 1), dit_constant(g, DIT_F32, DIT_SCALAR, &one));
     dit_named_add(in, "hidden_states", latents);
     dit_named_add(in, "timestep", time);
+    dit_named_add(in, "image_rotary_emb",
+                  dit_where(g, is_before, dit_named_find(in, "rope.before_1"), dit_named_find(in, "rope.from_1")));
     dit_named_add(in, "cross_attention_kwargs.base_sequence_length", dit_constant(g, DIT_I64, DIT_SCALAR, &base));
 }
 

@@ -102,6 +102,7 @@ struct dit_pipeline_class {
     bool skips_layers;      // request->skip_layers: `describe` looks at job->skipping
     bool weighs_prompts;    // request->prompt_weighting: queries of texts look at job->weighting
     bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
+    bool inpaints_noise;    // of strength 1 inpainting starts from noise alone, whatever the sampler's first level
     double strength;        // of image to image where the request says none; 0: 0.6
     // Whether a transformer of this configuration is one of the family's, where several families have networks of one
     // class. NULL: any is.

@@ -5,7 +5,7 @@
 
 #include "pipelines/pipeline.h"
 
-// 1 - timestep / 1000, for dit_pipeline_class.time.
+// 1 - timestep / num_train_timesteps of the scheduler, for dit_pipeline_class.time.
 double dit_reversed_time(const dit_model *model, const dit_job *job, double timestep);
 // `sample` (B, C, H, W), negated, for dit_pipeline_class.answer.
 dit_tensor dit_reversed_answer(const dit_model *model, dit_graph *g, const dit_job *job, const dit_named_tensors *out);

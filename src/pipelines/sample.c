@@ -200,8 +200,10 @@ static dit_status fill_state(struct run *r, dit_error *error)
     if (dit_start_picture_open(&r->start, r->model, job, &r->generator, r->watch, error))
         return error->status;
     dit_randn(&r->generator, r->state, (size_t)n);
-    if (job->request->init_image)
-        return dit_start_picture_begin(&r->start, r->sampler, r->state, error);
+    if (job->request->init_image) {
+        const bool alone = r->model->class->inpaints_noise && job->request->mask && job->strength == 1;
+        return dit_start_picture_begin(&r->start, r->sampler, alone, r->state, error);
+    }
     for (int64_t i = 0; !r->steps_network_input && i < n; i++)
         r->state[i] *= r->sampler->init_noise_sigma;
     scale_state(r->state, n, job->state_scale);

@@ -80,14 +80,16 @@ dit_status dit_start_picture_open(dit_start_picture *s, dit_model *m, const dit_
     return s->mask ? read_mask(s, job, error) : DIT_OK;
 }
 
-dit_status dit_start_picture_begin(dit_start_picture *s, const dit_sampler *sampler, float *state, dit_error *error)
+dit_status dit_start_picture_begin(dit_start_picture *s, const dit_sampler *sampler, bool from_noise, float *state,
+                                   dit_error *error)
 {
     int64_t n = s->count * s->channels * s->inner;
     if (!sampler->class->noise_level)
         return dit_fail(error, DIT_UNSUPPORTED, "--init-image: %s cannot start from a picture", sampler->class->name);
     if (s->noise)
         memcpy(s->noise, state, (size_t)n * sizeof *state);
-    dit_sampler_add_noise(sampler, sampler->next, s->latents, state, state, n);
+    if (!from_noise)
+        dit_sampler_add_noise(sampler, sampler->next, s->latents, state, state, n);
     return DIT_OK;
 }
 

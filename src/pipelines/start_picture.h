@@ -24,8 +24,8 @@ int dit_start_picture_first(const dit_job *job, const dit_sampler *sampler);
 // Encodes the job's start picture, drawing from `generator` as the public pipelines do; nothing without one.
 dit_status dit_start_picture_open(dit_start_picture *start, dit_model *model, const dit_job *job,
                                   dit_generator *generator, const dit_watch *watch, dit_error *error);
-// Turns unit noise (count, channels, height, width) into the first state, in place.
-dit_status dit_start_picture_begin(dit_start_picture *start, const dit_sampler *sampler, float *state,
+// Turns unit noise (count, channels, height, width) into the first state, in place; `from_noise`: it is that already.
+dit_status dit_start_picture_begin(dit_start_picture *start, const dit_sampler *sampler, bool from_noise, float *state,
                                    dit_error *error);
 // After a call: what the mask keeps is put back at the noise level of the next call.
 void dit_start_picture_keep(const dit_start_picture *start, const dit_sampler *sampler, float *state);

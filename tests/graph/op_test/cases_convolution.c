@@ -54,6 +54,9 @@ static const op_case cases[] = {
               .doubled = true),
     CASE_WITH((.forward_only = true, LONG_SUMS), conv, INPUTS(FLOATS(1, 18, 10, 8), WEIGHT(16, 18, 3, 3), ABSENT),
               PLAIN, .doubled = true, .activation = DIT_GELU_TANH),
+    // A sum of several passes, whose parts wait in the workspace since the result's place may be the residual's.
+    CASE_WITH((.forward_only = true, LONG_SUMS), conv,
+              INPUTS(FLOATS(2, 192, 2, 3), WEIGHT(3, 192, 3, 3), WEIGHT(3), FIXED(-2, 2, 2, 3, 2, 3)), PLAIN),
 
     CASE(conv_backward_input, INPUTS(FLOATS(2, 4, 5), WEIGHT(4, 3, 3)), .x = OP_SHAPE(2, 3, 11), ONE_AXIS),
     CASE(conv_backward_input, INPUTS(FLOATS(2, 4, 5, 6), WEIGHT(4, 3, 3, 3)), .x = OP_SHAPE(2, 3, 5, 6), PLAIN),

@@ -34,11 +34,30 @@ static int check(const op_run *run, const char *how, dit_isa isa, op_layout layo
     return failures;
 }
 
+// What the kernel asks for as a plan asks it: before any data is anywhere.
+static size_t workspace_of(const op_run *run)
+{
+    dit_op_call call = run->call;
+    dit_view in[OP_MAX_INPUTS], out[DIT_MAX_OUTPUTS];
+    for (int i = 0; i < call.inputs; i++) {
+        in[i] = call.in[i];
+        in[i].data = NULL;
+    }
+    for (int k = 0; k < call.outputs; k++) {
+        out[k] = call.out[k];
+        out[k].data = NULL;
+    }
+    call.in = in;
+    call.out = out;
+    call.prepared = NULL;
+    return run->kernel->workspace ? run->kernel->workspace(&call) : 0;
+}
+
 // Runs the kernel with exactly the scratch memory it asked for.
 static int run_kernel(op_run *run)
 {
     enum { GUARD = 64 };
-    size_t bytes = run->kernel->workspace ? run->kernel->workspace(&run->call) : 0;
+    size_t bytes = workspace_of(run);
     unsigned char *room = aligned_alloc(64, (bytes + 63) / 64 * 64 + GUARD);
     int failures = 0;
     if (!room)

@@ -120,6 +120,9 @@ static size_t workspace(const dit_op_call *call)
 {
     struct plan plan;
     plan_of(call, &plan);
+    // Data is not there yet; whether there will be a residual is what counts.
+    static const float here;
+    plan.product.residual = call->inputs > RESIDUAL && !dit_is_absent(&call->in[RESIDUAL]) ? &here : NULL;
     if (plan.winograd)
         return dit_winograd_workspace(&plan.other);
     return plan.doubled_bytes + (plan.depthwise ? 0 : dit_gemm_workspace(&plan.product));
