@@ -85,7 +85,7 @@ static dit_tensor find_result(const dit_named_tensors *results, const char *name
     return dit_named_find(results, member);
 }
 
-// `g` owns names that `out` lists.
+// Plans the call, or describes it alone where `plan` is NULL. `g` owns names that `out` lists.
 static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method method, const dit_arrays *in,
                             const char *const *wanted, const dit_plan_options *options, dit_plan **plan,
                             dit_named_tensors *out, dit_error *error)
@@ -101,7 +101,10 @@ static dit_status plan_call(const dit_component *c, dit_graph *g, dit_method met
         dit_output(g, name, result);
         dit_named_add(out, name, result);
     }
-    dit_plan_new(g, c->weights, options, plan, error);
+    if (plan)
+        dit_plan_new(g, c->weights, options, plan, error);
+    else if (dit_graph_error(g)->status)
+        dit_fail(error, dit_graph_error(g)->status, "%s", dit_graph_error(g)->message);
     if (error->status)
         dit_error_locate(error, c->folder);
     return error->status;
@@ -141,8 +144,9 @@ dit_status dit_component_figures(const dit_component *c, dit_method method, cons
     dit_graph *g = dit_graph_new(c->weights);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
-    if (!plan_call(c, g, method, in, wanted, &options, &plan, &results, error)) {
-        *figures = dit_plan_figures_of(plan);
+    if (!plan_call(c, g, method, in, wanted, &options, figures ? &plan : NULL, &results, error)) {
+        if (figures)
+            *figures = dit_plan_figures_of(plan);
         for (int i = 0; i < results.count && !error->status; i++) {
             const dit_tensor result = results.item[i].tensor;
             dit_arrays_add(out, results.item[i].name, dit_dtype_of(g, result), *dit_shape_of(g, result), error);

@@ -33,7 +33,8 @@ dit_status dit_arrays_fill(const dit_arrays *arrays, const dit_plan *plan, dit_e
 dit_status dit_component_call(const dit_component *component, dit_method method, const dit_arrays *in,
                               const char *const *wanted, const dit_watch *watch, dit_arrays *out, dit_error *error);
 
-// What that would take, without doing it: its plan's figures, and the outputs wanted as zeros.
+// What that would take, without doing it: its plan's figures, and the outputs wanted as zeros. `figures` may be NULL:
+// nothing is planned then, but a tensor that is missing or of another shape is an error as ever.
 dit_status dit_component_figures(const dit_component *component, dit_method method, const dit_arrays *in,
                                  const char *const *wanted, dit_arrays *out, dit_plan_figures *figures,
                                  dit_error *error);

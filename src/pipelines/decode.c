@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "media/image.h"
 #include "models/autoencoder.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/survey.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -151,6 +151,11 @@ dit_status dit_encode_pixels(dit_model *m, const dit_array *pixels, dit_generato
         if (!dit_array_alloc(latents, DIT_F32, pixels->shape, error))
             for (int64_t i = 0; i < dit_shape_count(&pixels->shape); i++)
                 ((float *)latents->data)[i] = ((const float *)pixels->data)[i];
+        return error->status;
+    }
+    if (m->survey) {
+        if (!facts_of(m, &facts, &vae, error))
+            dit_survey_picture(m, vae, pixels, &facts, latents, error);
         return error->status;
     }
     if (!facts_of(m, &facts, &vae, error) &&

@@ -121,6 +121,23 @@ dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const d
     return error->status ? error->status : dit_arrays_fill(conditions, n->plan, error);
 }
 
+dit_status dit_check_network(dit_model *m, const dit_job *job, const dit_arrays *conditions, dit_error *error)
+{
+    const dit_component *c = dit_model_part(m, m->parts[0].kind->name, error);
+    dit_graph *g = c ? dit_graph_new(c->weights) : NULL;
+    if (!g)
+        return error->status ? error->status : dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
+    describe(m, g, job, conditions);
+    if (dit_graph_error(g)->status)
+        dit_fail(error, dit_graph_error(g)->status, "%s", dit_graph_error(g)->message);
+    else
+        dit_weights_check_all_used(c->weights, c->class->buffers, error);
+    dit_graph_free(g);
+    if (error->status)
+        dit_error_locate(error, c->folder);
+    return error->status;
+}
+
 dit_status dit_network_figures(dit_model *m, const dit_job *job, const dit_arrays *conditions,
                                dit_plan_figures *figures, dit_error *error)
 {

@@ -182,6 +182,7 @@ struct dit_model {
     int default_steps;             // of model_index.json; 0: it says none
     double default_guidance_scale; // the same; negative: it says none
     struct dit_survey *survey;     // while one is made: text encoders are planned and not run
+    bool checked;                  // dit_model_check has found all tensors
     void *private;                 // the family's own
     dit_network network[DIT_MOST_PLANS];
     struct {

@@ -4,6 +4,7 @@
 #include "media/image.h"
 #include "pipelines/preview.h"
 #include "pipelines/start_picture.h"
+#include "pipelines/survey.h"
 #include "sample/choice.h"
 #include <math.h>
 #include <stdlib.h>
@@ -305,6 +306,8 @@ static dit_status open_run(struct run *r, dit_array *state, dit_error *error)
     if (!dit_model_part(r->model, r->model->parts[0].kind->name, error)) // an earlier picture may have released it
         return error->status;
     if (dit_array_alloc(state, DIT_F32, shape, error) || open_sampler(r, error))
+        return error->status;
+    if (dit_model_check(r->model, &r->batch, error))
         return error->status;
     size_t values = (size_t)(job->count * r->picture);
     r->state = state->data;

@@ -19,9 +19,22 @@ dit_status dit_survey_encoder(dit_model *m, const char *part, const dit_componen
                               const char *const *wanted, dit_arrays *out, dit_error *error)
 {
     dit_plan_figures figures;
-    if (dit_component_figures(encoder, DIT_FORWARD, in, wanted, out, &figures, error))
+    const bool planned = !m->survey->names_only;
+    if (dit_component_figures(encoder, DIT_FORWARD, in, wanted, out, planned ? &figures : NULL, error))
         return error->status;
-    return add_phase(m->survey, part, &figures, error);
+    return planned ? add_phase(m->survey, part, &figures, error) : DIT_OK;
+}
+
+dit_status dit_survey_picture(dit_model *m, const dit_component *vae, const dit_array *pixels,
+                              const dit_autoencoder_facts *facts, dit_array *latents, dit_error *error)
+{
+    dit_plan_figures figures;
+    const int64_t height = pixels->shape.dim[2] / facts->ratio, width = pixels->shape.dim[3] / facts->ratio;
+    const bool tiled = m->survey->names_only; // the smallest plan does
+    if (dit_array_alloc(latents, DIT_F32, DIT_SHAPE(1, facts->latent_channels, height, width), error) ||
+        dit_autoencoder_figures(vae, DIT_ENCODE, &pixels->shape, tiled, &figures, error))
+        return error->status;
+    return m->survey->names_only ? DIT_OK : add_phase(m->survey, "vae", &figures, error);
 }
 
 // The transformer for one step: both halves of a guided picture, in one plan or two.
@@ -81,6 +94,40 @@ static dit_status survey_phases(dit_model *m, const dit_request *request, dit_er
     dit_arrays_free(&conditions[0]);
     dit_arrays_free(&conditions[1]);
     dit_job_end(&job);
+    return error->status;
+}
+
+// The autoencoder's networks that the job needs.
+static dit_status check_autoencoder(dit_model *m, const dit_job *job, dit_error *error)
+{
+    dit_plan_figures figures;
+    const dit_component *vae = dit_model_part(m, "vae", error);
+    const dit_shape latents = DIT_SHAPE(1, job->channels, job->height, job->width);
+    const dit_shape pixels = DIT_SHAPE(1, 3, job->picture_height, job->picture_width);
+    if (vae && !dit_autoencoder_figures(vae, DIT_DECODE, &latents, true, &figures, error) && job->request->init_image)
+        dit_autoencoder_figures(vae, DIT_ENCODE, &pixels, true, &figures, error);
+    return error->status;
+}
+
+dit_status dit_model_check(dit_model *m, const dit_job *job, dit_error *error)
+{
+    dit_conditions conditions = {0};
+    dit_generator generator;
+    dit_survey survey = {.names_only = true};
+    const bool kept = m->keep_parts;
+    if (m->checked)
+        return DIT_OK;
+    dit_generator_seed(&generator, 0);
+    m->survey = &survey;
+    m->keep_parts = true; // their turn is yet to come
+    if (!m->class->encode(m, job, &generator, conditions, NULL, error) &&
+        !dit_check_network(m, job, &conditions[0], error) && dit_model_has_part(m, "vae"))
+        check_autoencoder(m, job, error);
+    m->checked = !error->status;
+    m->keep_parts = kept;
+    m->survey = NULL;
+    dit_arrays_free(&conditions[0]);
+    dit_arrays_free(&conditions[1]);
     return error->status;
 }
 

@@ -16,6 +16,7 @@ typedef struct dit_phase {
 } dit_phase;
 
 typedef struct dit_survey {
+    bool names_only;       // nothing is planned: only whether the tensors are there (dit_model_check)
     int64_t width, height; // of the picture
     int steps;
     double guidance_scale;
@@ -32,9 +33,19 @@ typedef struct dit_survey {
 // estimates, within a tenth where they were measured.
 dit_status dit_model_survey(dit_model *model, const dit_request *request, dit_survey *survey, dit_error *error);
 
+// Whether every network has the tensors that this job needs, of the right shapes, and no more: all of it is described,
+// for a wrong one must not show only when the prompts have been encoded. Done once for a model; parts that the job
+// needs must be open.
+dit_status dit_model_check(dit_model *model, const dit_job *job, dit_error *error);
+
 // For dit_encode_texts while a survey is made (model->survey): notes the encoder, and adds its outputs as zeros.
 dit_status dit_survey_encoder(dit_model *model, const char *part, const dit_component *encoder, const dit_arrays *in,
                               const char *const *wanted, dit_arrays *out, dit_error *error);
+// For dit_encode_pixels: the same for a picture (1, 3, H, W).
+dit_status dit_survey_picture(dit_model *model, const dit_component *vae, const dit_array *pixels,
+                              const dit_autoencoder_facts *facts, dit_array *latents, dit_error *error);
+// Describes the transformer for the job, and whether it has tensors beside (pipelines/network.c).
+dit_status dit_check_network(dit_model *model, const dit_job *job, const dit_arrays *conditions, dit_error *error);
 // Figures of the transformer's plan for the job (pipelines/network.c).
 dit_status dit_network_figures(dit_model *model, const dit_job *job, const dit_arrays *conditions,
                                dit_plan_figures *figures, dit_error *error);

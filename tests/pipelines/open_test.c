@@ -2,7 +2,7 @@
 // refused in one line that names what and where. That whole ones draw is whole_test.c's business.
 #include "../models/distance.h"
 #include "pipelines/pipeline.h"
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define WHOLE DIT_SOURCE_DIR "/tests/fixtures/whole/"
 static const char FILE_OF_FLUX[] = WHOLE "file-flux/flux.safetensors";
@@ -161,6 +161,91 @@ static void a_file_with_a_missing_tensor_is_refused(void **state)
     error = draw(path, NULL);
     assert_refused(&error, DIT_BAD_FILE, "the file lacks this tensor");
     scratch_remove(&s);
+}
+
+// A folder's configuration and weights but for one tensor, which is left out or, with `cut`, lacks half its rows.
+static void copy_part(scratch *s, const char *folder, const char *weights, const char *tensor, bool cut)
+{
+    enum { MOST = 300 };
+    static dit_safetensors_item items[MOST];
+    dit_error error = {0};
+    dit_safetensors *file;
+    char from[1000];
+    size_t count = 0;
+    bool found = false;
+    snprintf(from, sizeof from, "%s/config.json", folder);
+    assert_int_equal(symlink(from, scratch_path(s, "config.json")), 0);
+    snprintf(from, sizeof from, "%s/%s", folder, weights);
+    dit_safetensors_open(&file, from, &error);
+    assert_fine(error);
+    assert_true(dit_safetensors_count(file) <= MOST);
+    for (size_t i = 0; i < dit_safetensors_count(file); i++) {
+        const char *name = dit_safetensors_at(file, i)->name;
+        const bool is_it = !strcmp(name, tensor);
+        dit_array a;
+        dit_safetensors_array(file, i, &a, &error);
+        if (is_it)
+            a.shape.dim[0] /= 2;
+        found = found || is_it;
+        if (!is_it || cut)
+            items[count++] = (dit_safetensors_item){name, a.dtype, a.shape, a.data};
+    }
+    assert_true(found);
+    dit_safetensors_write(scratch_path(s, weights), items, count, NULL, 0, NULL, NULL, &error);
+    assert_fine(error);
+    dit_safetensors_close(file);
+}
+
+static int count_reports(void *context, const dit_progress *progress)
+{
+    *(int *)context += progress->total > 0; // one of 0 only asks whether to stop
+    return 0;
+}
+
+// In any network, for encoding a prompt may take minutes.
+static void what_a_network_lacks_shows_before_a_prompt_is_encoded(void **state)
+{
+    (void)state;
+    static const char text[] = "model.safetensors", other[] = "diffusion_pytorch_model.safetensors";
+    const struct {
+        const char *model, *part, *weights, *tensor;
+    } cases[] = {
+        {"flux-dev", "transformer", other, "proj_out.weight"},
+        {"flux-dev", "text_encoder_2", text, "encoder.block.0.layer.0.SelfAttention.q.weight"},
+        {"flux-dev", "vae", other, "decoder.conv_out.weight"},
+        {"sd3", "transformer", other, "transformer_blocks.1.attn.to_q.weight"},
+        {"sd3", "text_encoder_3", text, "encoder.final_layer_norm.weight"},
+        {"hidream", "transformer", other, "final_layer.linear.weight"},
+        {"hidream", "text_encoder_4", text, "model.layers.1.mlp.down_proj.weight"},
+        {"lumina2", "transformer", other, "norm_out.linear_2.weight"},
+        {"sana", "transformer", other, "proj_out.weight"},
+        {"z-image", "text_encoder", text, "layers.0.mlp.down_proj.weight"},
+        {"hunyuan-dit", "text_encoder_2", text, "encoder.block.0.layer.0.SelfAttention.q.weight"},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const bool cut = i % 2;
+        char whole[500], folder[600];
+        scratch s;
+        dit_error error = {0};
+        dit_model *model;
+        dit_image image = {0};
+        int reports = 0;
+        snprintf(whole, sizeof whole, WHOLE "%s/model", cases[i / 2].model);
+        snprintf(folder, sizeof folder, "%s/%s", whole, cases[i / 2].part);
+        scratch_make(&s);
+        copy_part(&s, folder, cases[i / 2].weights, cases[i / 2].tensor, cut);
+        const dit_model_source source = {cases[i / 2].part, s.folder};
+        const dit_watch watch = {count_reports, &reports};
+        dit_request request = dit_request_default();
+        request.prompt = "a fox";
+        if (!dit_model_open_with(whole, &(dit_model_options){.sources = &source, .source_count = 1}, &model, &error))
+            dit_generate(model, &request, &watch, &image, &error);
+        assert_refused(&error, DIT_BAD_FILE, cases[i / 2].tensor);
+        assert_int_equal(reports, 0);
+        dit_image_free(&image);
+        dit_model_close(model);
+        scratch_remove(&s);
+    }
 }
 
 // Tensors of several files, whose bytes stay the files'.
@@ -372,6 +457,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_or_misnamed_is_said),
         cmocka_unit_test(all_that_a_file_lacks_is_named_at_once),
         cmocka_unit_test(a_file_with_a_missing_tensor_is_refused),
+        cmocka_unit_test(what_a_network_lacks_shows_before_a_prompt_is_encoded),
         cmocka_unit_test(text_encoders_of_the_file_come_before_the_bases),
         cmocka_unit_test(clip_without_a_projection_gives_its_pooled_state),
         cmocka_unit_test(a_part_may_come_out_of_a_file_of_many),
