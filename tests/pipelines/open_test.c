@@ -425,12 +425,18 @@ static void published_models_have_schedulers(void **state)
     json_t *schnell = json_pack("{s:b}", "guidance_embeds", 0), *dev = json_pack("{s:b}", "guidance_embeds", 1);
     assert_non_null(strstr(dit_published_find("FluxPipeline", schnell).scheduler, "\"shift\": 1.0"));
     assert_non_null(strstr(dit_published_find("FluxPipeline", dev).scheduler, "\"use_dynamic_shifting\": true"));
-    assert_null(dit_published_find("HiDreamImagePipeline", dev).scheduler);
+    assert_null(dit_published_find("TextDiTPipeline", dev).scheduler);
+    json_t *early = json_pack("{s:b}", "use_style_cond_and_image_meta_size", 1);
+    json_t *late = json_pack("{s:b}", "use_style_cond_and_image_meta_size", 0);
+    assert_non_null(strstr(dit_published_find("HunyuanDiTPipeline", early).scheduler, "\"beta_end\": 0.03"));
+    assert_non_null(strstr(dit_published_find("HunyuanDiTPipeline", late).scheduler, "\"beta_end\": 0.018"));
+    json_decref(early);
+    json_decref(late);
     static const char *const pipelines[] = {
-        "FluxPipeline",      "FluxKontextPipeline", "FluxFillPipeline",    "StableDiffusion3Pipeline",
-        "DiTPipeline",       "PixArtAlphaPipeline", "PixArtSigmaPipeline", "AuraFlowPipeline",
-        "LuminaPipeline",    "Lumina2Pipeline",     "ZImagePipeline",      "SanaPipeline",
-        "SanaSprintPipeline"};
+        "FluxPipeline",       "FluxKontextPipeline", "FluxFillPipeline",    "StableDiffusion3Pipeline",
+        "DiTPipeline",        "PixArtAlphaPipeline", "PixArtSigmaPipeline", "AuraFlowPipeline",
+        "LuminaPipeline",     "Lumina2Pipeline",     "ZImagePipeline",      "SanaPipeline",
+        "SanaSprintPipeline", "HunyuanDiTPipeline",  "HiDreamImagePipeline"};
     for (size_t i = 0; i < sizeof pipelines / sizeof *pipelines; i++) { // every one is read whole
         dit_error error = {0};
         dit_json_file *json = NULL;
