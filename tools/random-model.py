@@ -138,6 +138,30 @@ def write_gguf(path, shapes):
     return at
 
 
+def write_model(config, folder, dtype, shard):
+    """The class's config.json and weights in shards of at most `shard` bytes; for q8_0 one model.gguf."""
+    shapes = shapes_of(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    if dtype == "q8_0":
+        size = write_gguf(folder / "model.gguf", shapes)
+        print(f"{folder}/model.gguf: {len(shapes)} tensors, {size / 1e9:.1f} GB")
+        return
+    name, torch_dtype = NAMES[dtype]
+    shards = shards_of(shapes, torch_dtype.itemsize, shard)
+    stem = "diffusion_pytorch_model" if "_class_name" in config else "model"
+    source, files = Source(torch_dtype), {}
+    for i, names in enumerate(shards):
+        file = f"{stem}-{i + 1:05}-of-{len(shards):05}.safetensors"
+        write_shard(folder / file, names, shapes, name, source)
+        files.update(dict.fromkeys(names, file))
+    total = sum(math.prod(s) for s in shapes.values())
+    index = {"metadata": {"total_size": total * torch_dtype.itemsize}, "weight_map": files}
+    (folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=1))
+    print(f"{folder}: {len(shapes)} tensors, {total / 1e9:.2f} billion parameters, "
+          f"{total * torch_dtype.itemsize / 1e9:.1f} GB in {len(shards)} files")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=pathlib.Path)
@@ -145,27 +169,7 @@ def main():
     parser.add_argument("--dtype", choices=[*NAMES, "q8_0"], default="bf16")
     parser.add_argument("--shard", type=float, default=10, help="largest shard, in GB")
     args = parser.parse_args()
-    config = json.loads(args.config.read_text())
-    shapes = shapes_of(config)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    (args.folder / "config.json").write_text(json.dumps(config, indent=1))
-    if args.dtype == "q8_0":
-        size = write_gguf(args.folder / "model.gguf", shapes)
-        print(f"{args.folder}/model.gguf: {len(shapes)} tensors, {size / 1e9:.1f} GB")
-        return
-    dtype, torch_dtype = NAMES[args.dtype]
-    shards = shards_of(shapes, torch_dtype.itemsize, args.shard * 1e9)
-    stem = "diffusion_pytorch_model" if "_class_name" in config else "model"
-    source, files = Source(torch_dtype), {}
-    for i, names in enumerate(shards):
-        file = f"{stem}-{i + 1:05}-of-{len(shards):05}.safetensors"
-        write_shard(args.folder / file, names, shapes, dtype, source)
-        files.update(dict.fromkeys(names, file))
-    total = sum(math.prod(s) for s in shapes.values())
-    index = {"metadata": {"total_size": total * torch_dtype.itemsize}, "weight_map": files}
-    (args.folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=1))
-    print(f"{args.folder}: {len(shapes)} tensors, {total / 1e9:.2f} billion parameters, "
-          f"{total * torch_dtype.itemsize / 1e9:.1f} GB in {len(shards)} files")
+    write_model(json.loads(args.config.read_text()), args.folder, args.dtype, args.shard * 1e9)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,27 @@
-"""Transformers of published sizes, and the arguments of one call of each: a picture of a given size and a text as long as the
-published pipeline's.
+"""Transformers of published sizes with random weights, and the arguments of one call of each: a picture of a given size and a text
+as long as the published pipeline's.
 
-    venv-torch/bin/python bench/peers/families.py FAMILY --size 512 --config OUT.json --inputs OUT.safetensors
+    venv-torch/bin/python bench/peers/families.py FAMILY FOLDER --size 512 --dtype bf16 --sdcpp
 
-The configurations are those of the published models, from the defaults of diffusers' classes where these are them.
+FOLDER gets inputs.safetensors and the model: a folder, or model.gguf, under the original names, for a family that ends in Q8_0. With
+--sdcpp also sdcpp.json, the other flags of stable-diffusion.cpp, and the files that they name. The configurations are those of
+the published models, from the defaults of diffusers' classes where these are them.
 """
 
 import argparse
 import json
+import math
 import pathlib
+import sys
 
 import torch
 from diffusers.models.embeddings import get_2d_rotary_pos_embed, get_2d_rotary_pos_embed_lumina
 from safetensors.torch import save_file
+
+sys.dont_write_bytecode = True
+import encoders  # noqa: E402  of this folder
+import original  # noqa: E402
+import random_model  # noqa: E402
 
 
 def randn(*shape):
@@ -41,13 +50,13 @@ def sd3(side):
             "pooled_projections": randn(1, 2048), "timestep": time()}
 
 
-def flux(side):
+def flux(side, text=512):
     rows = side // 2
     ids = torch.zeros(rows, rows, 3)
     ids[..., 1], ids[..., 2] = torch.arange(rows)[:, None], torch.arange(rows)[None]
-    return {"hidden_states": randn(1, rows * rows, 64), "encoder_hidden_states": randn(1, 512, 4096),
+    return {"hidden_states": randn(1, rows * rows, 64), "encoder_hidden_states": randn(1, text, 4096),
             "pooled_projections": randn(1, 768), "timestep": time(0.5), "img_ids": ids.reshape(-1, 3),
-            "txt_ids": torch.zeros(512, 3), "guidance": torch.tensor([3.5])}
+            "txt_ids": torch.zeros(text, 3), "guidance": torch.tensor([3.5])}
 
 
 def lumina_next(side):
@@ -113,6 +122,8 @@ FAMILIES = {  # name: configuration, arguments
     "SD3.5-large": (SD3 | dict(num_layers=38, num_attention_heads=38, pos_embed_max_size=192, qk_norm="rms_norm",
                                caption_projection_dim=2432), sd3),
     "FLUX.1-dev": (dict(_class_name="FluxTransformer2DModel", guidance_embeds=True), flux),
+    # what stable-diffusion.cpp gives it: one row of text
+    "FLUX.1-dev-Q8_0": (dict(_class_name="FluxTransformer2DModel", guidance_embeds=True), lambda side: flux(side, 256)),
     "HiDream-I1": (dict(_class_name="HiDreamImageTransformer2DModel", patch_size=2, in_channels=16, num_layers=16,
                         num_single_layers=32, attention_head_dim=128, num_attention_heads=20,
                         caption_channels=[4096, 4096], text_emb_dim=2048, num_routed_experts=4, num_activated_experts=2,
@@ -124,14 +135,22 @@ FAMILIES = {  # name: configuration, arguments
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("family", choices=FAMILIES)
+    parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--size", type=int, default=512, help="side of the picture in pixels")
-    parser.add_argument("--config", type=pathlib.Path, required=True)
-    parser.add_argument("--inputs", type=pathlib.Path, required=True)
+    parser.add_argument("--dtype", choices=["bf16", "f32"], default="bf16")
+    parser.add_argument("--sdcpp", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     config, inputs = FAMILIES[arguments.family]
-    arguments.config.write_text(json.dumps(config, indent=1) + "\n")
-    save_file({name: x.contiguous() for name, x in inputs(arguments.size // 8).items()}, arguments.inputs)
+    folder = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: x.contiguous() for name, x in inputs(arguments.size // 8).items()}, folder / "inputs.safetensors")
+    if arguments.family.endswith("Q8_0"):
+        random_model.write_gguf(folder / "model.gguf", original.FAMILIES[arguments.family]({}))
+    else:  # in one file, which original.py can rename
+        random_model.write_model(config, folder / "model", arguments.dtype, math.inf)
+    if arguments.sdcpp:
+        (folder / "sdcpp.json").write_text(json.dumps(encoders.write(arguments.family, folder)))
 
 
 if __name__ == "__main__":

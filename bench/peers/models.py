@@ -1,6 +1,6 @@
 """The benchmark's models: random weights in the folders that the public implementation saves, and their inputs.
 
-    venv-torch/bin/python bench/peers/models.py        writes ${XDG_CACHE_HOME:-~/.cache}/dit/bench/NAME/, once
+    venv-torch/bin/python bench/peers/models.py [NAME]...      writes ${XDG_CACHE_HOME:-~/.cache}/dit/bench/NAME/, once
 
 NAME/ holds config.json, diffusion_pytorch_model.safetensors, inputs.safetensors, inputs-grad.safetensors (the same and
 `target`), figures.json (gflop of one forward) and openvino.xml with openvino.bin, the same network converted, in
@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import warnings
 
 import torch
@@ -121,7 +122,10 @@ def convert(model, inputs, folder, method="forward"):
 
 
 if __name__ == "__main__":
+    names = sys.argv[1:] or [*CASES, *DECODERS]
     for case, sizes in CASES.items():
-        make(case, **sizes)
+        if case in names:
+            make(case, **sizes)
     for case, side in DECODERS.items():
-        make_decoder(case, side)
+        if case in names:
+            make_decoder(case, side)

@@ -2,7 +2,8 @@
 
     venv-torch/bin/python bench/peers/run_pytorch.py DIR --inputs F [--compile] [--grad] [--optimizer adamw] ... --json
 
-One round is a forward, or with --method decode a decode; with --grad a forward and backward of mean((sample - target)^2); with --optimizer also the step.
+One round is a forward, or with --method decode a decode; with --grad a forward and backward of mean((sample - target)^2); with
+--optimizer also the step.
 """
 
 import argparse
