@@ -2,20 +2,26 @@
 #include "nn/nn.h"
 #include <stdio.h>
 
-// What low-rank adapters beside a weight that cannot hold them add (models/lora.h): y + sum of (x A^T) B^T.
+bool nn_adapter(dit_graph *g, int i, int64_t in, int64_t out, dit_tensor *down, dit_tensor *up)
+{
+    char names[2][40];
+    snprintf(names[0], sizeof names[0], "lora.%d.down.weight", i);
+    snprintf(names[1], sizeof names[1], "lora.%d.up.weight", i);
+    const int64_t rank = dit_parameter_stored_extent(g, names[0], 0);
+    if (!rank)
+        return false;
+    *down = dit_parameter(g, names[0], DIT_SHAPE(rank, in), DIT_INITIAL_ZEROS);
+    *up = dit_parameter(g, names[1], DIT_SHAPE(out, rank), DIT_INITIAL_ZEROS);
+    return true;
+}
+
+// y + sum of (x down^T) up^T
 static dit_tensor add_adapters(dit_graph *g, dit_tensor x, dit_tensor y)
 {
-    for (int i = 0;; i++) {
-        char down[40], up[40];
-        snprintf(down, sizeof down, "lora.%d.down.weight", i);
-        snprintf(up, sizeof up, "lora.%d.up.weight", i);
-        int64_t rank = dit_parameter_stored_extent(g, down, 0);
-        if (!rank)
-            return y;
-        dit_tensor a = dit_parameter(g, down, DIT_SHAPE(rank, dit_extent(g, x, -1)), DIT_INITIAL_ZEROS);
-        dit_tensor b = dit_parameter(g, up, DIT_SHAPE(dit_extent(g, y, -1), rank), DIT_INITIAL_ZEROS);
-        y = dit_add(g, y, dit_linear(g, dit_linear(g, x, a, DIT_NONE), b, DIT_NONE));
-    }
+    dit_tensor down, up;
+    for (int i = 0; nn_adapter(g, i, dit_extent(g, x, -1), dit_extent(g, y, -1), &down, &up); i++)
+        y = dit_add(g, y, dit_linear(g, dit_linear(g, x, down, DIT_NONE), up, DIT_NONE));
+    return y;
 }
 
 dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias, dit_initial weight)

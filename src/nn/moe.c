@@ -1,6 +1,5 @@
 // nn/moe.c: routed and shared experts.
 #include "nn/moe.h"
-#include <stdio.h>
 
 // What the routed experts are given: the choices of all tokens, R = N * active rows, in the order of their experts.
 struct routed {
@@ -18,18 +17,12 @@ static dit_tensor expert_linear(dit_graph *g, const struct routed *r, dit_tensor
     int count = r->options->experts;
     dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(width, K), dit_initial_xavier(K, width));
     dit_tensor y = dit_grouped_linear(g, x, w, r->experts, others, i, count);
-    for (int k = 0;; k++) {
-        char down[40], up[40];
-        snprintf(down, sizeof down, "lora.%d.down.weight", k);
-        snprintf(up, sizeof up, "lora.%d.up.weight", k);
-        int64_t rank = dit_parameter_stored_extent(g, down, 0);
-        if (!rank)
-            return y;
-        dit_tensor a = dit_parameter(g, down, DIT_SHAPE(rank, K), DIT_INITIAL_ZEROS);
-        dit_tensor b = dit_parameter(g, up, DIT_SHAPE(width, rank), DIT_INITIAL_ZEROS);
-        dit_tensor h = dit_grouped_linear(g, x, a, r->experts, DIT_NONE, i, count);     // (R, rank)
-        y = dit_add(g, y, dit_grouped_linear(g, h, b, r->experts, DIT_NONE, i, count)); // (R, width)
+    dit_tensor down, up;
+    for (int k = 0; nn_adapter(g, k, K, width, &down, &up); k++) {
+        dit_tensor h = dit_grouped_linear(g, x, down, r->experts, DIT_NONE, i, count);   // (R, rank)
+        y = dit_add(g, y, dit_grouped_linear(g, h, up, r->experts, DIT_NONE, i, count)); // (R, width)
     }
+    return y;
 }
 
 // Every row through the layer `name` of its own expert. x: (R, K) in the network's dtype -> (R, width). In f32 from

@@ -1,11 +1,9 @@
 // tests/fuzz/gguf_fuzz.c: any bytes as a GGUF file; everything that it hands out is read.
 #define _GNU_SOURCE // memfd_create
 #include "io/gguf.h"
-#include <stdio.h>
+#include "memory_file.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static volatile unsigned char sink;
 
@@ -56,16 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0 && (fd = memfd_create("fuzz", 0)) < 0)
-        abort();
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (ftruncate(fd, 0) || pwrite(fd, bytes, size, 0) != (ssize_t)size)
-        abort();
     dit_gguf *file;
     dit_error error = {0};
-    if (dit_gguf_open(&file, path, &error)) {
+    if (dit_gguf_open(&file, memory_file_of(bytes, size), &error)) {
         if (!*error.message)
             abort();
         return 0;

@@ -1,11 +1,10 @@
 // tests/fuzz/safetensors_fuzz.c: any bytes as a safetensors file, and as the header of one with a fitting length.
 #define _GNU_SOURCE // memfd_create
 #include "io/safetensors.h"
+#include "memory_file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static volatile unsigned char sink;
 
@@ -31,13 +30,11 @@ static void read_all(dit_safetensors *set)
             abort();
 }
 
-static void open_file(int fd)
+static void open_file(void)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     dit_safetensors *set;
     dit_error error = {0};
-    if (dit_safetensors_open(&set, path, &error)) {
+    if (dit_safetensors_open(&set, memory_file_path(), &error)) {
         if (!*error.message)
             abort();
         return;
@@ -46,9 +43,9 @@ static void open_file(int fd)
     dit_safetensors_close(set);
 }
 
-static void put(int fd, const void *bytes, size_t size, off_t at)
+static void put(const void *bytes, size_t size, off_t at)
 {
-    if (pwrite(fd, bytes, size, at) != (ssize_t)size)
+    if (pwrite(memory_file(), bytes, size, at) != (ssize_t)size)
         abort();
 }
 
@@ -56,21 +53,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static int fd = -1;
-    if (fd < 0 && (fd = memfd_create("fuzz", 0)) < 0)
-        abort();
-    if (ftruncate(fd, 0))
-        abort();
-    put(fd, bytes, size, 0);
-    open_file(fd);
+    memory_file_of(bytes, size);
+    open_file();
     if (size < 2)
         return 0;
     // Two bytes say how much data there is; the rest is the header.
     uint64_t data = (uint64_t)(bytes[0] | bytes[1] << 8), header = size - 2;
-    if (ftruncate(fd, 0) || ftruncate(fd, (off_t)(8 + header + data)))
+    if (ftruncate(memory_file(), 0) || ftruncate(memory_file(), (off_t)(8 + header + data)))
         abort();
-    put(fd, &header, 8, 0);
-    put(fd, bytes + 2, (size_t)header, 8);
-    open_file(fd);
+    put(&header, 8, 0);
+    put(bytes + 2, (size_t)header, 8);
+    open_file();
     return 0;
 }

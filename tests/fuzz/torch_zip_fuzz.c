@@ -1,25 +1,19 @@
 // tests/fuzz/torch_zip_fuzz.c: any bytes as a file by torch.save, and as the pickle of one that holds two storages.
 #define _GNU_SOURCE // memfd_create
 #include "io/torch_zip.h"
+#include "memory_file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zlib.h>
 
 static volatile unsigned char sink;
-static int fd = -1;
 
 static void open_bytes(const void *bytes, size_t size)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (ftruncate(fd, 0) || pwrite(fd, bytes, size, 0) != (ssize_t)size)
-        abort();
     dit_torch_zip *file;
     dit_error error = {0};
-    if (dit_torch_zip_open(&file, path, &error)) {
+    if (dit_torch_zip_open(&file, memory_file_of(bytes, size), &error)) {
         if (!*error.message)
             abort();
         return;
@@ -98,8 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    if (fd < 0 && (fd = memfd_create("fuzz", 0)) < 0)
-        abort();
     open_bytes(bytes, size);
     open_pickle(bytes, size);
     return 0;
