@@ -11,6 +11,7 @@
 #include "pipelines/grid.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -447,6 +448,19 @@ static void draw_all(struct session *s, const dit_request *r, dit_error *error)
         draw(s, r, s->output, error);
 }
 
+// A picture under a name of another format would open nowhere, or be taken for what it is not.
+static dit_status check_picture_name(const char *path, dit_error *error)
+{
+    static const char *const others[] = {"jpg", "jpeg", "webp", "gif", "bmp",
+                                         "tif", "tiff", "avif", "mp4", "safetensors"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof others / sizeof *others; i++)
+        if (!strcasecmp(dot + 1, others[i]))
+            return dit_fail(error, DIT_BAD_ARGUMENT, "--output %.200s: pictures are written as PNG; let it end in .png",
+                            path);
+    return DIT_OK;
+}
+
 static dit_status run(const struct call *call, dit_error *error)
 {
     const struct option_value *o = call->option;
@@ -454,7 +468,7 @@ static dit_status run(const struct call *call, dit_error *error)
     double start = dit_seconds_now();
     if (!o[INTERACTIVE].given && !o[PROMPT].given && !o[CLASS].given && !o[GRID].given)
         return dit_fail(error, DIT_BAD_ARGUMENT, "--prompt: say what to draw (or --class N, or -i to type prompts)");
-    if (!check_output_path(s.output, "--output", 0, error) &&
+    if (!check_picture_name(s.output, error) && !check_output_path(s.output, "--output", 0, error) &&
         (!o[LATENTS].given || !check_output_path(o[LATENTS].text, "--latents", 0, error)) &&
         !read_layers(&o[SKIP_LAYERS], &s.skip_layers, &s.skip_layer_count, error) &&
         !open_pictures(&s.pictures, o, error) &&

@@ -62,6 +62,8 @@ static dit_status choose_base(dit_sources *s, const char *given, dit_error *erro
 static dit_status open_paths(dit_sources *s, const char *path, const char *base, dit_error *error)
 {
     char index[4096];
+    if (access(path, F_OK))
+        return dit_fail(error, DIT_NO_FILE, "%s: there is no such file or folder", path);
     if (base && !is_file(path))
         return dit_fail(error, DIT_BAD_ARGUMENT,
                         "--base: gives what a single file lacks, but --model %s is no file; --part replaces one part "

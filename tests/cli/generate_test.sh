@@ -59,6 +59,13 @@ accept generate --model "$sd3/sd3.safetensors" --base "$sd3/base" "${arguments[@
 accept generate --model saved "${arguments[@]}" --latents b.latents
 cmp a.latents b.latents || fail "the folder draws otherwise than the file"
 refuse 1 'saved: is there already' convert "$sd3/sd3.safetensors" --base "$sd3/base" -o saved/
+# All of it as GGUF under its original names, text encoders too, as stable-diffusion.cpp writes such files.
+accept convert "$sd3/sd3.safetensors" -o sd3.gguf
+for file in "$sd3/sd3.safetensors" sd3.gguf; do
+    accept generate --model "$file" --base "$sd3/base" -p fox --width 32 --height 32 --steps 2 --seed 1 \
+        --latents "${file##*.}.latents" -o c.png
+done
+cmp safetensors.latents gguf.latents || fail "a GGUF of all parts draws something else"
 rm -r saved
 mkdir saved
 accept convert "$flux/base" --part transformer=q.gguf -o saved/ # an empty folder may be there
@@ -98,9 +105,11 @@ refuse 2 'did you mean --prompt' generate --promt x
 refuse 2 'what to do with "red"' generate red apple
 refuse 2 '--output needs a file name' generate -p x -o ''
 refuse 2 '--output.*is a folder' generate -p x -o .
+refuse 2 '--output x.JPG: pictures are written as PNG' generate -p x -o x.JPG
+refuse 1 'nowhere: there is no such file or folder' generate --model nowhere -p x -o x.png
 refuse 1 '--output nowhere/x.png' generate -p x -o nowhere/x.png
 refuse 1 '--latents nowhere/x' generate -p x --latents nowhere/x
-refuse 1 'missing/model_index.json' generate -p x --model missing
+refuse 1 'missing: there is no such file or folder' generate -p x --model missing
 
 # ---- Damaged models
 damaged() { # what it is about, FILE, CONTENT
