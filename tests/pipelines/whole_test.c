@@ -11,9 +11,33 @@
 static const double LATENTS = 1e-4; // of the largest latent
 static const double STATES = 1e-5;  // of the largest state of a prompt
 static const double PICTURES = 1;   // of 255
-// Of latents with the transformer in bf16. 0.05 and less, but for FLUX, which rounds 1000 times the guidance scale
-// before it takes sines, as the public class does, and for the narrowest networks, HiDream and Hunyuan-DiT.
-static const double HALVES = 1;
+// Of latents with the transformer in bf16: from the public pipeline's with its transformer in bf16, or from those in
+// f32 where the case has no such result. (FLUX's two differ by up to 0.8 in both programs: the public class rounds 1000
+// times its guidance scale before it takes sines.) Two networks, 16 wide, magnify each rounding: when every latent that
+// enters torch's own transformer moves by a unit of bf16 or by none, its latents in bf16 move by 0.29 to 0.40 of the
+// largest (Hunyuan-DiT) and by 0.79 to 0.98 (HiDream), SD3's by 0.03 at most.
+static const struct {
+    const char *name;
+    double most;
+} HALVES[] = {
+    {"flux", 0.015},      {"file-flux", 0.015}, {"sampler-flux", 0.015}, {"hidream", 0.5},
+    {"hunyuan-dit", 0.4}, {"sana", 0.1},        {"sana-", 0.05},         {"", 0.05},
+};
+
+// Of the longest of these names that this case's begins with.
+static double halves_of(const char *name)
+{
+    size_t longest = 0;
+    double most = 0;
+    for (size_t i = 0; i < sizeof HALVES / sizeof *HALVES; i++) {
+        size_t length = strlen(HALVES[i].name);
+        if (!strncmp(name, HALVES[i].name, length) && length >= longest) {
+            longest = length;
+            most = HALVES[i].most;
+        }
+    }
+    return most;
+}
 
 struct request {
     dit_request request;
@@ -180,7 +204,28 @@ static dit_status open_case(const char *folder, const char *dtype, dit_model **m
     return error->status;
 }
 
-// `dtype`: of the transformer, whose latents are then near those in f32, and not the same; NULL: all is compared.
+// Latents with the transformer in bf16: near the public ones in bf16, and not those in f32.
+static void compare_halves(const char *folder, const char *name, const dit_array *found, const dit_array *in_f32)
+{
+    char path[800];
+    dit_error error = {0};
+    dit_safetensors *result = NULL;
+    dit_array wanted = *in_f32;
+    snprintf(path, sizeof path, "%s/result.bf16.safetensors", folder);
+    if (!access(path, F_OK)) {
+        dit_safetensors_open(&result, path, &error);
+        dit_safetensors_get(result, "latents", &wanted, &error);
+        assert_fine(error);
+    }
+    double rounding = distance_of(found, in_f32, 0).largest, latents = distance_of(found, &wanted, 0).largest;
+    print_message("%-24s latents in bf16 within %.2g%s; %.2g from f32\n", name, latents, result ? "" : " of f32",
+                  rounding);
+    hold("latents in bf16", name, latents, halves_of(name));
+    assert_true(rounding > LATENTS);
+    dit_safetensors_close(result);
+}
+
+// `dtype`: of the transformer, whose latents alone are then compared; NULL: all is compared.
 static void check_case(const char *folder, const char *name, const char *dtype)
 {
     char path[800];
@@ -209,13 +254,14 @@ static void check_case(const char *folder, const char *name, const char *dtype)
     dit_safetensors_get(result, "latents", &wanted, &error);
     dit_safetensors_get(own, "latents", &found, &error);
     assert_fine(error);
-    double latents = distance_of(&found, &wanted, 0).largest;
-    print_message("%-24s latents%s%s within %.2g\n", name, dtype ? " in " : "", dtype ? dtype : "", latents);
-    hold("latents", name, latents, dtype ? HALVES : LATENTS);
-    if (dtype)
-        assert_true(latents > LATENTS);
-    else
+    if (dtype) {
+        compare_halves(folder, name, &found, &wanted);
+    } else {
+        double latents = distance_of(&found, &wanted, 0).largest;
+        print_message("%-24s latents within %.2g\n", name, latents);
+        hold("latents", name, latents, LATENTS);
         compare_all_pictures(name, images, r.request.count, result);
+    }
     for (int i = 0; i < r.request.count; i++)
         dit_image_free(&images[i]);
     dit_safetensors_close(own);
