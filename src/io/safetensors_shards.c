@@ -191,7 +191,13 @@ dit_status dit_safetensors_add_shards(dit_safetensors *set, const char *index_pa
         return dit_fail(error, status, "%s", found.message);
     json_t *numbers = json_object();
     json_t *weight_map = dit_json_object(dit_json_root(file), "weight_map", &found).value;
-    if (!weight_map)
+    const json_t *root = dit_json_root(file).value;
+    if (json_is_object(root) && !json_object_get(root, "weight_map")) // a config.json, by its ending
+        status = dit_fail(error, DIT_BAD_FILE,
+                          "%s: \"weight_map\" is missing: this is no list of shards; name a file of weights, or the "
+                          "folder that a configuration lies in",
+                          index_path);
+    else if (!weight_map)
         status = dit_fail(error, found.status, "%s", found.message);
     else if (json_object_size(weight_map) == 0)
         status = dit_fail(error, DIT_BAD_FILE, "%s: \"weight_map\" is empty", index_path);

@@ -415,6 +415,7 @@ static void hostile_indexes_are_refused(void **state)
         {"{", "line 1", "end of file", DIT_BAD_FILE},
         {"[]", "the top level is a list", "weight_map", DIT_BAD_FILE},
         {"{}", "\"weight_map\" is missing", "index.json", DIT_BAD_FILE},
+        {"{\"_class_name\":\"X\"}", "no list of shards; name a file of weights", "index.json", DIT_BAD_FILE},
         {"{\"weight_map\":[]}", "must be an object", "weight_map", DIT_BAD_FILE},
         {"{\"weight_map\":{}}", "\"weight_map\" is empty", "index.json", DIT_BAD_FILE},
         {"{\"weight_map\":{\"a\":1}}", "weight_map.a", "must name", DIT_BAD_FILE},
