@@ -228,12 +228,80 @@ static void large_scores_are_right(void **state)
     for_every_isa(check_large);
 }
 
+// Keys in four groups of GROUP, whose scores are the same within a group, and values of 1. Weights that are rounded sum
+// to less than those that are not, by how much tells which keys were rounded beside which largest score.
+enum { GROUP = 256, GROUPS = 4, WIDTH = 8 };
+static const double GROUP_SCORES[GROUPS] = {-177 / 256.0, 0, -207 / 512.0, 147 / 512.0}; // exact in bf16
+
+static double nearest_bf16(double x)
+{
+    uint16_t element;
+    dit_element_set(DIT_BF16, &element, 0, x);
+    return dit_element_get(DIT_BF16, &element, 0);
+}
+
+// What attention gives where weights are rounded to bf16 beside the largest score so far, `keys` at a time.
+static double mean_of_ones(int keys)
+{
+    double largest = -INFINITY, sum = 0, y = 0;
+    for (int j = 0; j < GROUPS * GROUP; j += keys) {
+        double before = largest;
+        for (int i = j; i < j + keys; i++)
+            largest = fmax(largest, GROUP_SCORES[i / GROUP]);
+        sum *= exp(before - largest);
+        y *= exp(before - largest);
+        for (int i = j; i < j + keys; i++) {
+            double weight = exp(GROUP_SCORES[i / GROUP] - largest);
+            sum += weight;
+            y += nearest_bf16(weight);
+        }
+    }
+    return y / sum;
+}
+
+static void check_rounded_blocks(dit_isa isa)
+{
+    enum { KEYS = GROUPS * GROUP };
+    static float q[WIDTH] = {1}, k[KEYS * WIDTH], v[KEYS * WIDTH], y[WIDTH], lse[1];
+    struct dit_attention_attributes a = {.scale = 1, .weights = DIT_BF16};
+    const dit_kernel *kernel = dit_cpu_kernel_of(isa, DIT_OP_attention);
+    const int64_t row = WIDTH;
+    dit_view in[4] = {{.shape = DIT_SHAPE(1, 1, 1, WIDTH), .stride = {row, row, row, 1}, .data = q},
+                      {.shape = DIT_SHAPE(1, KEYS, 1, WIDTH), .stride = {KEYS * row, row, row, 1}, .data = k},
+                      {.shape = DIT_SHAPE(1, KEYS, 1, WIDTH), .stride = {KEYS * row, row, row, 1}, .data = v},
+                      {.dtype = DIT_DTYPES}};
+    dit_view out[2] = {{.shape = DIT_SHAPE(1, 1, 1, WIDTH), .stride = {row, row, row, 1}, .data = y},
+                       {.shape = DIT_SHAPE(1, 1, 1), .stride = {1, 1, 1}, .data = lse}};
+    dit_op_call call = {.inputs = 4, .outputs = 2, .in = in, .out = out, .attributes = &a};
+    for (int i = 0; i < KEYS * WIDTH; i++) {
+        k[i] = i % WIDTH == 0 ? (float)GROUP_SCORES[i / WIDTH / GROUP] : 0;
+        v[i] = 1;
+    }
+    call.workspace = aligned_alloc(64, (kernel->workspace(&call) + 63) / 64 * 64);
+    assert_non_null(call.workspace);
+    kernel->run(&call);
+    free(call.workspace);
+    for (int d = 0; d < WIDTH; d++)
+        if (!(fabs((double)y[d] - mean_of_ones(512)) <= 8e-5)) // an exponential of four digits is in both sums
+            fail_msg("%s: %.6f, not %.6f; in blocks of 256 %.6f, of 1024 %.6f", dit_isa_name(isa), (double)y[d],
+                     mean_of_ones(512), mean_of_ones(256), mean_of_ones(1024));
+}
+
+// torch's attention on processors takes 512 keys at a time.
+static void weights_are_rounded_512_keys_at_a_time(void **state)
+{
+    (void)state;
+    assert_true(fabs(mean_of_ones(512) - mean_of_ones(256)) > 2e-4);
+    assert_true(fabs(mean_of_ones(512) - mean_of_ones(1024)) > 2e-4);
+    for_every_isa(check_rounded_blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_size_is_right),    cmocka_unit_test(every_arrangement_is_right),
         cmocka_unit_test(every_mask_is_right),    cmocka_unit_test(rows_that_see_little_or_nothing_are_right),
-        cmocka_unit_test(large_scores_are_right),
+        cmocka_unit_test(large_scores_are_right), cmocka_unit_test(weights_are_rounded_512_keys_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
