@@ -173,8 +173,8 @@ static dit_level level_of(const struct unipc *u, int i)
     return dit_level_of(u->base.sigmas[i], u->flow_sigmas);
 }
 
-// Solves a x = b, n equations; x replaces b. Gaussian elimination with partial pivoting, in float32 as the reference.
-static void solve(float a[MOST_ORDER][MOST_ORDER], float *b, int n)
+// Splits a, n rows, into triangles L and U in its place, Gaussian elimination with partial pivoting; b's rows follow.
+static void split(float a[MOST_ORDER][MOST_ORDER], float *b, int n)
 {
     for (int column = 0; column < n; column++) {
         int pivot = column;
@@ -190,16 +190,30 @@ static void solve(float a[MOST_ORDER][MOST_ORDER], float *b, int n)
         b[column] = b[pivot];
         b[pivot] = kept;
         for (int row = column + 1; row < n; row++) {
-            float times = a[row][column] / a[column][column];
-            for (int k = column; k < n; k++)
-                a[row][k] -= times * a[column][k];
-            b[row] -= times * b[column];
+            a[row][column] /= a[column][column];
+            for (int k = column + 1; k < n; k++)
+                a[row][k] -= a[row][column] * a[column][k];
         }
     }
+}
+
+// Solves a x = b, n equations; x replaces b. In float32 and in the order of the reference's library, sums before
+// differences and reciprocals for divisions: where steps in lambda differ in size by orders of magnitude, rounding
+// shows.
+static void solve(float a[MOST_ORDER][MOST_ORDER], float *b, int n)
+{
+    split(a, b, n);
+    for (int row = 1; row < n; row++) {
+        float known = 0;
+        for (int k = 0; k < row; k++)
+            known += a[row][k] * b[k];
+        b[row] -= known;
+    }
     for (int row = n - 1; row >= 0; row--) {
+        float known = 0;
         for (int k = row + 1; k < n; k++)
-            b[row] -= a[row][k] * b[k];
-        b[row] /= a[row][row];
+            known += a[row][k] * b[k];
+        b[row] = (b[row] - known) * (1 / a[row][row]);
     }
 }
 
