@@ -21,14 +21,16 @@ enum {
 };
 
 // X(rows, vectors, dtype) for every number of rows.
-#if defined DIT_ISA_avx512
-#define DIT_EACH_TILE(X, vectors, dtype)                                                                               \
+#define DIT_EACH_TILE_OF_6(X, vectors, dtype)                                                                          \
     X(1, vectors, dtype)                                                                                               \
     X(2, vectors, dtype)                                                                                               \
     X(3, vectors, dtype)                                                                                               \
     X(4, vectors, dtype)                                                                                               \
     X(5, vectors, dtype)                                                                                               \
-    X(6, vectors, dtype)                                                                                               \
+    X(6, vectors, dtype)
+#if defined DIT_ISA_avx512
+#define DIT_EACH_TILE(X, vectors, dtype)                                                                               \
+    DIT_EACH_TILE_OF_6(X, vectors, dtype)                                                                              \
     X(7, vectors, dtype)                                                                                               \
     X(8, vectors, dtype)                                                                                               \
     X(9, vectors, dtype)                                                                                               \
@@ -38,13 +40,7 @@ enum {
     X(13, vectors, dtype)                                                                                              \
     X(14, vectors, dtype)
 #else
-#define DIT_EACH_TILE(X, vectors, dtype)                                                                               \
-    X(1, vectors, dtype)                                                                                               \
-    X(2, vectors, dtype)                                                                                               \
-    X(3, vectors, dtype)                                                                                               \
-    X(4, vectors, dtype)                                                                                               \
-    X(5, vectors, dtype)                                                                                               \
-    X(6, vectors, dtype)
+#define DIT_EACH_TILE DIT_EACH_TILE_OF_6
 #endif
 
 // c[i * c_row + j] = sum over p < k of a[i * a_row + p * a_k] * b[p * b_k + j], strides in elements, for i < rows and
