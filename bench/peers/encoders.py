@@ -19,9 +19,9 @@ ENCODERS = {"clip_l": CLIP_L, "clip_g": CLIP_G, "llm": QWEN}  # by sd-cli's flag
 TINY = dict(_class_name="AutoencoderTiny", latent_channels=16)
 CLIPS = ["clip_l", "clip_g"]
 # Encoders, and words of one token each. Stable Diffusion 3's text comes in rows of 77 CLIP and 77 T5 tokens: two rows are 308 (the
-# published pipeline has 333). FLUX.1's comes in rows of 256. Z-Image's template adds 8 tokens to 120.
+# published pipeline has 333). FLUX.1's comes in rows of 256. Z-Image's template adds 8 tokens, and what follows is filled up to 128.
 TEXTS = {"SD3-medium": (CLIPS, 100), "SD3.5-medium": (CLIPS, 100), "SD3.5-large": (CLIPS, 100), "FLUX.1-dev": (["clip_l"], 8),
-         "FLUX.1-dev-Q8_0": (["clip_l"], 8), "Z-Image": (["llm"], 120)}
+         "FLUX.1-dev-Q8_0": (["clip_l"], 8), "Z-Image": (["llm"], 118)}
 
 
 def shapes_of(config):
