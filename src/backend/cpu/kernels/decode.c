@@ -3,6 +3,7 @@
 // base/block_format.h. Layouts: base/block_format.h.
 #include "backend/cpu/decode.h"
 #include "backend/cpu/half.h"
+#include "backend/cpu/vec.h"
 #include "base/block_format.h"
 
 #define DECODE static inline __attribute__((always_inline)) void
@@ -89,6 +90,39 @@ DECODE k_scales(const uint8_t *s, float d, float m, float scale[8], float least[
     }
 }
 
+DECODE q2_k(const uint8_t *b, float *x)
+{
+    float d = f16_at(b + 80), m = f16_at(b + 82);
+    VEC_UNROLL // shifts become constants
+        for (int j = 0; j < 16; j++)
+    { // groups of 16; eight in each half
+        const uint8_t *q = b + 16 + 32 * (j / 8) + 16 * (j % 2);
+        float s = d * (float)(b[j] & 15), t = m * (float)(b[j] >> 4), *y = x + 16 * j;
+        int shift = 2 * (j / 2 % 4);
+#pragma omp simd
+        for (int l = 0; l < 16; l++)
+            y[l] = s * (float)(q[l] >> shift & 3) - t;
+    }
+}
+
+// Scales in 6 bits, 32 too large: the lower four of groups j and j + 8 in byte j, the upper two in the last four bytes.
+DECODE q3_k(const uint8_t *b, float *x)
+{
+    const uint8_t *high = b, *scales = b + 96;
+    float d = f16_at(b + 108);
+    VEC_UNROLL // shifts become constants
+        for (int j = 0; j < 16; j++)
+    { // groups of 16; eight in each half
+        const uint8_t *q = b + 32 + 32 * (j / 8) + 16 * (j % 2), *third = high + 16 * (j % 2);
+        int scale = (scales[j % 8] >> 4 * (j / 8) & 15) | (scales[8 + j % 4] >> 2 * (j / 4) & 3) << 4;
+        float s = d * (float)(scale - 32), *y = x + 16 * j;
+        int shift = 2 * (j / 2 % 4), bit = j / 2;
+#pragma omp simd
+        for (int l = 0; l < 16; l++)
+            y[l] = s * (float)(((q[l] >> shift & 3) | (third[l] >> bit & 1) << 2) - 4);
+    }
+}
+
 DECODE q4_k(const uint8_t *b, float *x)
 {
     float scale[8], least[8];
@@ -113,7 +147,9 @@ DECODE q5_k(const uint8_t *b, float *x)
     float scale[8], least[8];
     k_scales(b + 4, f16_at(b), f16_at(b + 2), scale, least);
     const uint8_t *high = b + 16;
-    for (int j = 0; j < 8; j++) {
+    VEC_UNROLL // shifts become constants
+        for (int j = 0; j < 8; j++)
+    {
         const uint8_t *q = b + 48 + 32 * (j / 2);
         float s = scale[j], t = least[j], *y = x + 32 * j;
         int shift = 4 * (j % 2);
@@ -127,7 +163,9 @@ DECODE q6_k(const uint8_t *b, float *x)
 {
     const int8_t *scales = (const int8_t *)b + 192;
     float d = f16_at(b + 208);
-    for (int j = 0; j < 16; j++) { // groups of 16; eight in each half
+    VEC_UNROLL // shifts become constants
+        for (int j = 0; j < 16; j++)
+    { // groups of 16; eight in each half
         int k = j % 8, low_shift = 4 * (k / 4), high_shift = 2 * (k / 2);
         const uint8_t *low = b + 64 * (j / 8) + 16 * (k % 4), *high = b + 128 + 32 * (j / 8) + 16 * (k % 2);
         float s = d * (float)scales[j], *y = x + 16 * j;
@@ -191,6 +229,10 @@ void dit_decode(dit_dtype format, const void *row, int64_t first, int64_t count,
         BLOCKS(q5_0, 32);
     case DIT_Q5_1:
         BLOCKS(q5_1, 32);
+    case DIT_Q2_K:
+        BLOCKS(q2_k, 256);
+    case DIT_Q3_K:
+        BLOCKS(q3_k, 256);
     case DIT_Q4_K:
         BLOCKS(q4_k, 256);
     case DIT_Q5_K:
