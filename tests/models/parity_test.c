@@ -8,9 +8,10 @@
 //
 // Each file but a case's first pair is optional. In f32 results agree to 1e-5 of their largest value, with fusion and
 // without; gradients to 1e-4 of each tensor's (a tensor whose values are all below a thousandth of the largest
-// gradient, such as a key bias's, whose true gradient is zero: of that largest); halves to 2e-2. The files in bf16 were
-// made by torch on a processor with AVX-512, where its attention has an exponential of its own: with our kernels for
-// that, which have it too, nearly all are equal to the bit, and held to a quarter of a unit at the largest value.
+// gradient, such as a key bias's, whose true gradient is zero: of that largest); bf16 to 2e-2, f16 to 3e-3. The files
+// in bf16 were made by torch on a processor with AVX-512, where its attention has an exponential of its own: with our
+// kernels for that, which have it too, nearly all are equal to the bit, and held to a quarter of a unit at the largest
+// value.
 #include "backend/cpu/cpu.h"
 #include "models/distance.h"
 #include "models/probe.h"
@@ -34,7 +35,7 @@ static const struct test_file files[] = {
     {"inputs.encode.safetensors", "outputs.encode.safetensors", DIT_ENCODE, DIT_F32, 1e-5},
     {"inputs.decode.safetensors", "outputs.decode.safetensors", DIT_DECODE, DIT_F32, 1e-5},
     {"inputs.safetensors", "outputs.bf16.safetensors", DIT_FORWARD, DIT_BF16, 2e-2},
-    {"inputs.safetensors", "outputs.f16.safetensors", DIT_FORWARD, DIT_F16, 2e-2},
+    {"inputs.safetensors", "outputs.f16.safetensors", DIT_FORWARD, DIT_F16, 3e-3},
     {"inputs.encode.safetensors", "outputs.encode.bf16.safetensors", DIT_ENCODE, DIT_BF16, 2e-2},
     {"inputs.decode.safetensors", "outputs.decode.bf16.safetensors", DIT_DECODE, DIT_BF16, 2e-2},
 };
