@@ -13,9 +13,10 @@ static const double STATES = 1e-5;  // of the largest state of a prompt
 static const double PICTURES = 1;   // of 255
 // Of latents with the transformer in bf16: from the public pipeline's with its transformer in bf16, or from those in
 // f32 where the case has no such result. (In FLUX's cases bf16 is up to 0.8 from f32 in both programs: its times and
-// guidance scales, a thousand of each, are rounded to bf16 before their sines are taken.) Two networks, 16 wide, magnify
-// each rounding: when every latent that enters torch's own transformer moves by a unit of bf16 or by none, its latents
-// in bf16 move by 0.29 to 0.40 of the largest (Hunyuan-DiT) and by 0.79 to 0.98 (HiDream), SD3's by 0.03 at most.
+// guidance scales, a thousand of each, are rounded to bf16 before their sines are taken.) Two networks, 16 wide,
+// magnify each rounding: when every latent that enters torch's own transformer moves by a unit of bf16 or by none, its
+// latents in bf16 move by 0.29 to 0.40 of the largest (Hunyuan-DiT) and by 0.79 to 0.98 (HiDream), SD3's by 0.03 at
+// most.
 static const struct {
     const char *name;
     double most;
