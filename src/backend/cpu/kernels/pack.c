@@ -95,7 +95,8 @@ void dit_pack_panel_as_stored(dit_dtype dtype, const void *b, int64_t b_row, int
 {
     if (dtype == DIT_F32)
         dit_pack_panel(dtype, b, b_row, b_col, k, columns, panel);
-    else if (dtype == DIT_BF16 && b_row == 1 && b_col % 2 == 0 && k % 2 == 0) // a pair is moved as a float is
+    else if (dtype == DIT_BF16 && b_row == 1 && b_col % 2 == 0 && k % 2 == 0 && (uintptr_t)b % sizeof(float) == 0)
+        // a pair is moved as a float is
         dit_pack_panel(DIT_F32, b, 1, b_col / 2, k / 2, columns, panel);
     else
         pack_halves(dtype == DIT_BF16 ? 2 : 1, b, b_row, b_col, k, columns, panel);
