@@ -37,7 +37,8 @@ static void take_apart(const char *text, size_t size)
     }
     error = (dit_error){0};
     const bool one = size % 2;
-    if (!dit_weigh_prompt(committed(), text, size, &(dit_row_rule){75, one ? 1 : 2, one}, &weighted, &error)) {
+    if (!dit_weigh_prompt(committed(), text, size, &(dit_row_rule){.room = 75, .least = one ? 1 : 2, .one = one},
+                          &weighted, &error)) {
         if ((one ? weighted.rows != 1 : weighted.rows < 2) || weighted.length != 77)
             abort();
         for (size_t i = 0; i < weighted.rows * weighted.length; i++)
