@@ -13,9 +13,10 @@ static const double STATES = 1e-5;  // of the largest state of a prompt
 static const double PICTURES = 1;   // of 255
 // Of latents with the transformer in bf16 from the public pipeline's with its transformer in bf16. (In FLUX's cases
 // bf16 is up to 0.8 from f32 in both programs: its times and guidance scales, a thousand of each, are rounded to bf16
-// before their sines are taken.) Two networks, 16 wide, magnify each rounding: when every latent that enters torch's
-// own transformer moves by a unit of bf16 or by none, its latents in bf16 move by 0.29 to 0.40 of the largest
-// (Hunyuan-DiT) and by 0.79 to 0.98 (HiDream), SD3's by 0.03 at most.
+// before their sines are taken.) The public pipelines' own latents in bf16 move by 0.0027 to 0.061 of the largest when
+// half of what enters the transformer moves by a unit of bf16, FLUX's by 0.021 at most, and those of three networks 16
+// wide by more: Hunyuan-DiT's by 0.28 to 0.37, HiDream's by 0.76 to 0.80, one of SANA's by 0.036 to 0.13
+// (tools/fixtures/whole_rounding.py).
 static const struct {
     const char *name;
     double most;
