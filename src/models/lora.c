@@ -1,10 +1,8 @@
 // models/lora.c: files of low-rank adapters, and which layer each is for.
 #include "models/lora.h"
 #include "base/cast.h"
-#include "io/json.h"
 #include "models/lora_private.h"
 #include "models/original.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +51,7 @@ struct reader {
     const char *class_name;
     dit_lora_part part;
     double strength;
-    double alpha; // for adapters without one of their own; NaN: the rank
-    bool by_root; // alpha / sqrt(rank): rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732)
+    dit_lora_settings settings;
     int applied;
     dit_error *error;
 };
@@ -103,13 +100,26 @@ static void read_magnitude(struct reader *r, dit_adapter *a, const char *stem, i
                  dit_tensor_file_path(r->file), a->name);
 }
 
-// `name` is that of its first factor, which ends in endings[kind].down.
-static dit_status read_adapter(struct reader *r, const char *name, int kind, dit_adapter *a)
+static void read_bias(struct reader *r, dit_adapter *a, const char *stem, int length, const char *up)
+{
+    char ending[60];
+    dit_shape shape = DIT_SCALAR;
+    bool present;
+    snprintf(ending, sizeof ending, "%.*s.bias", (int)(strlen(up) - strlen(".weight")), up);
+    a->bias = read_floats(r, stem, length, ending, &shape, &present);
+    if (present && !r->error->status && (shape.rank != 1 || shape.dim[0] != a->rows || a->magnitude))
+        dit_fail(r->error, DIT_UNSUPPORTED,
+                 "%s: the biases of \"%.200s\" are not one for each row, or beside magnitudes",
+                 dit_tensor_file_path(r->file), a->name);
+}
+
+// `name` is that of its first factor, which ends in endings[kind].down; the layer's begins at `layer`.
+static dit_status read_adapter(struct reader *r, const char *name, int kind, const char *layer, dit_adapter *a)
 {
     dit_shape up = DIT_SCALAR, down = DIT_SCALAR, one = DIT_SCALAR;
     bool has_up, has_down, has_alpha;
     int length = (int)(strlen(name) - strlen(endings[kind].down));
-    *a = (dit_adapter){.name = name};
+    *a = (dit_adapter){.file = dit_tensor_file_path(r->file), .name = name};
     a->down = read_floats(r, name, length, endings[kind].down, &down, &has_down);
     a->up = read_floats(r, name, length, endings[kind].up, &up, &has_up);
     float *alpha = read_floats(r, name, length, ".alpha", &one, &has_alpha);
@@ -122,9 +132,10 @@ static dit_status read_adapter(struct reader *r, const char *name, int kind, dit
         a->rows = up.dim[0];
         a->rank = down.dim[0];
         a->columns = dit_shape_count(&down) / a->rank;
-        double numerator = has_alpha ? (double)alpha[0] : isnan(r->alpha) ? (double)a->rank : r->alpha;
-        a->scale = (float)(r->strength * numerator / (r->by_root ? sqrt((double)a->rank) : (double)a->rank));
+        a->scale = (float)(r->strength * dit_lora_settings_scale(&r->settings, layer, (size_t)(name + length - layer),
+                                                                 alpha, a->rank, r->error));
         read_magnitude(r, a, name, length);
+        read_bias(r, a, name, length, endings[kind].up);
     }
     free(alpha);
     return r->error->status;
@@ -135,6 +146,7 @@ static void free_adapter(dit_adapter *a)
     free(a->up);
     free(a->down);
     free(a->magnitude);
+    free(a->bias);
 }
 
 // ---- Finding its layer
@@ -186,8 +198,8 @@ static dit_status apply_adapter(struct reader *r, const char *name, int kind)
         p++; // the last one is empty
     if (prefixes[p].part != r->part)
         return DIT_OK;
-    if (!read_adapter(r, name, kind, &a)) {
-        const char *layer = name + strlen(prefixes[p].text);
+    const char *layer = name + strlen(prefixes[p].text);
+    if (!read_adapter(r, name, kind, layer, &a)) {
         size_t layer_length = length - strlen(prefixes[p].text);
         dit_weight *w = find_layer(r, layer, layer_length, prefixes[p].underscored);
         if (w)
@@ -203,48 +215,33 @@ static dit_status apply_adapter(struct reader *r, const char *name, int kind)
 
 // ---- The file
 
-// Reads lora_alpha and use_rslora from an object; `prefix` before their names.
-static void read_settings(struct reader *r, dit_json json, const char *prefix)
+// Whether the file has STEM + the first factor's ending, where `name` is STEM + `ending`; of kind `kind`, or of any
+// (-1).
+static bool has_first_factor(const struct reader *r, const char *name, const char *ending, int kind)
 {
-    char alpha[80], root[80], pattern[80];
-    snprintf(alpha, sizeof alpha, "%slora_alpha", prefix);
-    snprintf(root, sizeof root, "%suse_rslora", prefix);
-    snprintf(pattern, sizeof pattern, "%salpha_pattern", prefix);
-    if (dit_json_has(json, alpha))
-        r->alpha = dit_json_number(json, alpha, -1e6, 1e6, r->error);
-    r->by_root = dit_json_bool_or(json, root, false, r->error);
-    if (!r->error->status && json_object_size(dit_json_object_or_empty(json, pattern, r->error).value))
-        dit_json_fail(json, pattern, r->error, "gives layers alphas of their own, which are not read");
-}
-
-// Of PEFT: adapter_config.json beside the file; of diffusers: the metadata `lora_adapter_metadata`.
-static dit_status find_settings(struct reader *r)
-{
-    static const char *const parts[] = {"transformer.", "text_encoder.", "text_encoder_2.", "text_encoder_3."};
-    const char *path = dit_tensor_file_path(r->file), *slash = strrchr(path, '/');
-    const char *metadata = dit_tensor_file_metadata(r->file, "lora_adapter_metadata");
-    char beside[4096];
-    dit_json_file *json = NULL;
-    int n = snprintf(beside, sizeof beside, "%.*sadapter_config.json", slash ? (int)(slash - path) + 1 : 0, path);
-    if (metadata) {
-        if (!dit_json_parse(&json, path, metadata, strlen(metadata), 0, r->error))
-            read_settings(r, dit_json_root(json), parts[r->part]);
-    } else if (n > 0 && (size_t)n < sizeof beside && !access(beside, F_OK)) {
-        if (!dit_json_open(&json, beside, 0, r->error))
-            read_settings(r, dit_json_root(json), "");
+    char first[600];
+    int stem = (int)(strlen(name) - strlen(ending));
+    for (int i = 0; i < ENDINGS; i++) {
+        int n = snprintf(first, sizeof first, "%.*s%s", stem, name, endings[i].down);
+        if ((kind < 0 || kind == i) && (size_t)n < sizeof first && dit_tensor_file_find(r->file, first) >= 0)
+            return true;
     }
-    dit_json_close(json);
-    return r->error->status;
+    return false;
 }
 
 // Every tensor must be a part of an adapter: a file of another kind would otherwise be applied in part.
 static dit_status check_name(struct reader *r, const char *name)
 {
+    char bias[60];
     bool known = ends_in(name, ".alpha");
-    for (int i = 0; i < ENDINGS; i++)
-        known = known || ends_in(name, endings[i].down) || ends_in(name, endings[i].up);
+    for (int i = 0; i < ENDINGS; i++) {
+        snprintf(bias, sizeof bias, "%.*s.bias", (int)(strlen(endings[i].up) - strlen(".weight")), endings[i].up);
+        known = known || ends_in(name, endings[i].down);
+        known = known || (ends_in(name, endings[i].up) && has_first_factor(r, name, endings[i].up, i));
+        known = known || (ends_in(name, bias) && has_first_factor(r, name, bias, i));
+    }
     for (const char *const *m = magnitudes; *m; m++)
-        known = known || ends_in(name, *m);
+        known = known || (ends_in(name, *m) && has_first_factor(r, name, *m, -1));
     return known ? DIT_OK
                  : dit_fail(r->error, DIT_UNSUPPORTED, "%s: tensor \"%.200s\" is no part of a LoRA or DoRA adapter",
                             dit_tensor_file_path(r->file), name);
@@ -266,13 +263,8 @@ dit_status dit_lora_apply(dit_weights *weights, const char *class_name, dit_lora
                           double strength, int *applied, dit_error *error)
 {
     dit_error own = {0}; // reading goes by it
-    struct reader r = {.weights = weights,
-                       .class_name = class_name,
-                       .part = part,
-                       .strength = strength,
-                       .alpha = (double)NAN,
-                       .error = &own};
-    if (!open_file(&r, path) && !find_settings(&r))
+    struct reader r = {.weights = weights, .class_name = class_name, .part = part, .strength = strength, .error = &own};
+    if (!open_file(&r, path) && !dit_lora_settings_read(&r.settings, r.file, part, &own))
         for (size_t i = 0; i < dit_tensor_file_count(r.file) && !own.status; i++) {
             const char *name = dit_tensor_file_at(r.file, i).name;
             check_name(&r, name);
@@ -280,6 +272,7 @@ dit_status dit_lora_apply(dit_weights *weights, const char *class_name, dit_lora
                 if (ends_in(name, endings[k].down))
                     apply_adapter(&r, name, k);
         }
+    dit_lora_settings_free(&r.settings);
     dit_tensor_file_close(r.file);
     *applied = r.applied;
     return own.status ? dit_fail(error, own.status, "%s", own.message) : DIT_OK;

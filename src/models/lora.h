@@ -1,9 +1,10 @@
 // models/lora.h: low-rank adapters on a network's weights: W + s B A (Hu et al. 2021, arXiv 2106.09685), and DoRA,
 // m V / |V| with V = W + s B A and norms over each row (Liu et al. 2024, arXiv 2402.09353).
 //
-// Read: files of diffusers and PEFT (X.lora_A.weight, X.lora_B.weight, X.lora_magnitude_vector, alpha from
-// adapter_config.json beside the file or the file's metadata), of kohya's scripts (lora_unet_X.lora_down.weight,
-// .lora_up.weight, .alpha, .dora_scale), and with the names of the original repositories (diffusion_model.X).
+// Read: files of diffusers and PEFT (X.lora_A.weight, X.lora_B.weight, X.lora_B.bias, X.lora_magnitude_vector;
+// lora_alpha, alpha_pattern and use_rslora from adapter_config.json beside the file or the file's metadata), of kohya's
+// scripts (lora_unet_X.lora_down.weight, .lora_up.weight, .alpha, .dora_scale), and with the names of the original
+// repositories (diffusion_model.X).
 #ifndef DIT_MODELS_LORA_H
 #define DIT_MODELS_LORA_H
 

@@ -58,9 +58,9 @@ static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_w
     }
     if (!memory || !fits) {
         free(merged.data);
-        return memory ? dit_fail(error, DIT_BAD_NUMBER, "%s: the sum with %s is too large for %s", a->name, w->name,
-                                 dit_dtype_name(w->array.dtype))
-                      : dit_fail(error, DIT_NO_MEMORY, "no memory to merge %s", a->name);
+        return memory ? dit_fail(error, DIT_BAD_NUMBER, "%s: the sum of %.200s and %s is too large for %s", a->file,
+                                 a->name, w->name, dit_dtype_name(w->array.dtype))
+                      : dit_fail(error, DIT_NO_MEMORY, "%s: no memory to merge %.200s", a->file, a->name);
     }
     if (w->owned)
         free(w->array.data);
@@ -92,7 +92,7 @@ static dit_status put_beside(const dit_adapter *a, int64_t first, bool swapped, 
         snprintf(name, sizeof name, "%s.lora.%d.down.weight", layer, number);
     while (dit_weights_find(weights, name) && ++number);
     if (a->magnitude || w->array.shape.rank != 2)
-        return dit_fail(error, DIT_UNSUPPORTED, "%s: %s is stored as %s; %s", a->name, w->name,
+        return dit_fail(error, DIT_UNSUPPORTED, "%s: %.200s is for %s, stored as %s; %s", a->file, a->name, w->name,
                         dit_dtype_name(w->array.dtype),
                         a->magnitude ? "DoRA needs weights that are not quantised" : "it is no matrix");
     if (add_tensor(weights, layer, number, "down", DIT_SHAPE(a->rank, a->columns), &down, error))
@@ -106,6 +106,37 @@ static dit_status put_beside(const dit_adapter *a, int64_t first, bool swapped, 
     return DIT_OK;
 }
 
+// Adds the adapter's biases to the layer's own, which stay in their dtype.
+static dit_status add_bias(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights, const dit_weight *w,
+                           dit_error *error)
+{
+    char name[600];
+    dit_array sum;
+    int64_t rows = w->array.shape.dim[0];
+    snprintf(name, sizeof name, "%.*s.bias", (int)(strlen(w->name) - strlen(".weight")), w->name);
+    dit_weight *bias = dit_weights_find(weights, name);
+    if (!bias || !dit_dtype_is_float(bias->array.dtype) || !dit_shape_equal(&bias->array.shape, &DIT_SHAPE(rows)))
+        return dit_fail(error, DIT_UNSUPPORTED, "%s: %.200s has biases; the network has no %s of floats", a->file,
+                        a->name, name);
+    float *values = malloc((size_t)rows * sizeof *values);
+    if (!values || dit_array_alloc(&sum, bias->array.dtype, bias->array.shape, error)) {
+        free(values);
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to merge %.200s", a->file, a->name);
+    }
+    dit_cast_floats(DIT_F32, values, bias->array.dtype, bias->array.data, rows);
+    for (int64_t i = 0; i < rows; i++)
+        values[i] += a->scale * a->bias[row_of(a, first, swapped, i)];
+    bool fits = dit_cast_floats(sum.dtype, sum.data, DIT_F32, values, rows);
+    free(values);
+    if (bias->owned)
+        free(bias->array.data);
+    bias->array = sum;
+    bias->owned = true;
+    return fits ? DIT_OK
+                : dit_fail(error, DIT_BAD_NUMBER, "%s: the sum of %.200s and %s is too large for %s", a->file, a->name,
+                           name, dit_dtype_name(sum.dtype));
+}
+
 dit_status dit_adapter_merge(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights, dit_weight *w,
                              dit_error *error)
 {
@@ -113,8 +144,10 @@ dit_status dit_adapter_merge(const dit_adapter *a, int64_t first, bool swapped, 
     const dit_shape *s = &w->array.shape;
     int64_t rows = s->rank ? s->dim[0] : 0;
     if (s->rank < 2 || rows < 1 || first + rows > a->rows || dit_shape_count(s) / rows != a->columns)
-        return dit_fail(error, DIT_BAD_FILE, "%s: is for a layer of (%lld, %lld); %s has %s", a->name,
+        return dit_fail(error, DIT_BAD_FILE, "%s: %.200s is for a layer of (%lld, %lld); %s has %s", a->file, a->name,
                         (long long)a->rows, (long long)a->columns, w->name, dit_shape_text(s, shape));
+    if (a->bias && add_bias(a, first, swapped, weights, w, error))
+        return error->status;
     return dit_dtype_is_float(w->array.dtype) ? merge(a, first, swapped, w, error)
                                               : put_beside(a, first, swapped, weights, w, error);
 }

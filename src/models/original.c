@@ -218,6 +218,21 @@ static bool moves_rows(const dit_row *r)
     return r->kind == DIT_ROW_MOVE || r->kind == DIT_ROW_SPLIT || r->kind == DIT_ROW_SWAP || r->kind == DIT_ROW_FLATTEN;
 }
 
+// Writes the dots of a weight's name for those underscores in `name` that stand for them.
+static void restore_dots(const dit_weights *weights, char *name)
+{
+    for (int i = 0; i < dit_weights_count(weights); i++) {
+        const char *weight = dit_weights_at(weights, i)->name;
+        size_t n = 0;
+        while (weight[n] && (weight[n] == name[n] || (weight[n] == '.' && name[n] == '_')))
+            n++;
+        if (!weight[n] && !name[n]) {
+            memcpy(name, weight, n);
+            return;
+        }
+    }
+}
+
 bool dit_original_rename(const char *class_name, const char *name, bool underscored, const dit_weights *weights,
                          dit_renamed *renamed)
 {
@@ -237,6 +252,9 @@ bool dit_original_rename(const char *class_name, const char *name, bool undersco
         if (!dit_names_match(pattern, name, underscored, &captured))
             continue;
         bool filled = moves_rows(r) && fill_targets(&facts, r, &captured, renamed);
+        for (int k = 0; filled && underscored && k < renamed->count; k++)
+            if (!dit_weights_find(weights, renamed->name[k]))
+                restore_dots(weights, renamed->name[k]);
         if (!r->condition || (filled && dit_weights_find(weights, renamed->name[0]))) // else it is for other networks
             return filled;
     }

@@ -34,28 +34,35 @@ dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t in
     return DIT_OK;
 }
 
+// Underscores also stand within words (noise_refiner), so a star tries its longest text first, then shorter ones.
+static bool match_from(const char *pattern, const char *name, bool underscored, dit_captures *captured)
+{
+    for (; *pattern && *pattern != '*'; pattern++, name++)
+        if (*pattern != *name && !(underscored && *pattern == '.' && *name == '_'))
+            return false;
+    if (!*pattern)
+        return *name == 0;
+    bool rest = pattern[1] == '*';
+    size_t digits = underscored ? strspn(name, "0123456789") : 0;
+    size_t length = rest ? strlen(name) : digits ? digits : strcspn(name, ".");
+    size_t shortest = underscored && !rest && !digits ? 1 : length;
+    int star = captured->count;
+    if (length == 0 || star == DIT_MOST_STARS)
+        return false;
+    for (; length >= shortest; length--) {
+        captured->item[star].text = name;
+        captured->item[star].length = length;
+        captured->count = star + 1;
+        if (match_from(pattern + 1 + rest, name + length, underscored, captured))
+            return true;
+    }
+    return false;
+}
+
 bool dit_names_match(const char *pattern, const char *name, bool underscored, dit_captures *captured)
 {
     captured->count = 0;
-    while (*pattern) {
-        if (*pattern != '*') {
-            if (*pattern != *name && !(underscored && *pattern == '.' && *name == '_'))
-                return false;
-            pattern++;
-            name++;
-            continue;
-        }
-        bool rest = pattern[1] == '*';
-        size_t digits = underscored ? strspn(name, "0123456789") : 0;
-        size_t length = rest ? strlen(name) : digits ? digits : strcspn(name, ".");
-        if (length == 0 || captured->count == DIT_MOST_STARS)
-            return false;
-        captured->item[captured->count].text = name;
-        captured->item[captured->count++].length = length;
-        name += length;
-        pattern += 1 + rest;
-    }
-    return *name == 0;
+    return match_from(pattern, name, underscored, captured);
 }
 
 bool dit_names_fill(const char *target, const dit_captures *captured, char *name, size_t size)

@@ -128,12 +128,11 @@ const char *dit_facts_metadata(const dit_facts *facts, const char *key, size_t l
 // ---- original_names.c: patterns
 
 // Copies `from` to `to`, with `{EXPR}` written out as numbers, and `[EXPR]` as `index`; *repeats is the value of EXPR,
-// or
-// 1. Fails when the text does not fit.
+// or 1. Fails when the text does not fit.
 dit_status dit_names_expand(const dit_facts *facts, const char *from, int64_t index, char *to, size_t size,
                             int64_t *repeats, dit_error *error);
 // Whether `name` matches `pattern`; `captured` gets what its stars stand for. With `underscored`, underscores may stand
-// for the name's dots, and a star is digits or the last part.
+// for the name's dots, and a star is digits or as much as lets the rest match.
 enum { DIT_MOST_STARS = 4 };
 typedef struct dit_captures {
     int count;

@@ -22,8 +22,16 @@ static dit_status apply(const dit_model_lora *lora, dit_part *part, int *applied
     *applied = 0;
     if (!lora_part(part->kind->name, &of))
         return DIT_OK;
-    return dit_lora_apply(part->component.weights, part->component.class->name, of, lora->path, lora->strength, applied,
-                          error);
+    const char *class_name = part->component.class->name;
+    int third = 0;
+    if (dit_lora_apply(part->component.weights, class_name, of, lora->path, lora->strength, applied, error))
+        return error->status;
+    // T5 is the third text encoder in kohya's names, also where FLUX.1 has no more than two.
+    if (of == DIT_LORA_TEXT_ENCODER_2 && !strcmp(class_name, "T5EncoderModel"))
+        dit_lora_apply(part->component.weights, class_name, DIT_LORA_TEXT_ENCODER_3, lora->path, lora->strength, &third,
+                       error);
+    *applied += third;
+    return error->status;
 }
 
 dit_status dit_model_apply_loras(dit_model *m, dit_part *part, dit_error *error)

@@ -94,6 +94,69 @@ static void several_add_up_in_floats_and_lie_beside_blocks(void **state)
     scratch_remove(&s);
 }
 
+// One adapter of ones for each of two layers, `a.x` and `b.x`, of (1, 1) and rank 1, with `metadata`, as PEFT's
+// settings or none: what becomes of the layers' zeros, and of a.x's bias.
+static void merged_ones(const char *metadata, dit_lora_part part, const char *prefix, float got[3])
+{
+    scratch s;
+    scratch_make(&s);
+    dit_error error = {0};
+    float one = 1;
+    int applied;
+    char names[5][80];
+    static const char *const ends[] = {"a.x.lora_A.weight", "a.x.lora_B.weight", "a.x.lora_B.bias", "b.x.lora_A.weight",
+                                       "b.x.lora_B.weight"};
+    static const char *const layers[] = {"a.x.weight", "b.x.weight", "a.x.bias"};
+    dit_safetensors_item items[5];
+    for (int i = 0; i < 5; i++) {
+        snprintf(names[i], sizeof names[i], "%s%s", prefix, ends[i]);
+        items[i] = (dit_safetensors_item){names[i], DIT_F32, i == 2 ? DIT_SHAPE(1) : DIT_SHAPE(1, 1), &one};
+    }
+    const dit_text_pair notes[] = {{"lora_adapter_metadata", metadata}};
+    dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, 5, notes, metadata != NULL, NULL, NULL, &error);
+    dit_weights *weights = dit_weights_new();
+    for (int i = 0; i < 3; i++) {
+        dit_array a;
+        dit_array_alloc(&a, DIT_F32, i == 2 ? DIT_SHAPE(1) : DIT_SHAPE(1, 1), &error);
+        *(float *)a.data = 0;
+        dit_weights_add(weights, layers[i], a, true, &error);
+    }
+    dit_lora_apply(weights, "X", part, s.path, 0.5, &applied, &error);
+    assert_fine(error);
+    assert_int_equal(applied, 2);
+    for (int i = 0; i < 3; i++)
+        got[i] = *(const float *)dit_weights_find(weights, layers[i])->array.data;
+    dit_weights_free(weights);
+    scratch_remove(&s);
+}
+
+static void settings_of_peft_count(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *metadata;
+        dit_lora_part part;
+        const char *prefix;
+        float a, b;
+    } cases[] = {
+        {NULL, DIT_LORA_TRANSFORMER, "", 0.5f, 0.5f},
+        {"{\"lora_alpha\": 6}", DIT_LORA_TRANSFORMER, "", 3, 3}, // the network's own save_lora_adapter
+        {"{\"transformer.lora_alpha\": 6}", DIT_LORA_TRANSFORMER, "transformer.", 3, 3},
+        {"{\"transformer.lora_alpha\": 6}", DIT_LORA_TEXT_ENCODER, "text_encoder.", 0.5f, 0.5f},
+        {"{\"lora_alpha\": 6, \"alpha_pattern\": {\"a.x\": 2}}", DIT_LORA_TRANSFORMER, "", 1, 3},
+        {"{\"lora_alpha\": 6, \"alpha_pattern\": {\"x\": 2}}", DIT_LORA_TRANSFORMER, "", 1, 1},
+        {"{\"lora_alpha\": 6, \"alpha_pattern\": {\"[b-c]\\\\.x\": 2, \"x\": 4}}", DIT_LORA_TRANSFORMER, "", 2, 1},
+        {"{\"lora_alpha\": 6, \"alpha_pattern\": {\"a\": 2}}", DIT_LORA_TRANSFORMER, "", 3, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float got[3];
+        merged_ones(cases[i].metadata, cases[i].part, cases[i].prefix, got);
+        assert_float_equal(got[0], cases[i].a, 1e-6);
+        assert_float_equal(got[1], cases[i].b, 1e-6);
+        assert_float_equal(got[2], cases[i].a, 1e-6); // biases are scaled as the product is
+    }
+}
+
 static void files_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -128,6 +191,20 @@ static void files_that_do_not_fit_are_refused(void **state)
          DIT_F32,
          DIT_UNSUPPORTED,
          "hada_w1_a"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x}, {"x.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}},
+         DIT_F32,
+         DIT_BAD_FILE,
+         "do not form"},
+        {{{"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}, {"layer.alpha", DIT_F32, DIT_SCALAR, x}},
+         DIT_F32,
+         DIT_UNSUPPORTED,
+         "lora_B"},
+        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x},
+          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x},
+          {"layer.lora_B.bias", DIT_F32, DIT_SHAPE(4), x}},
+         DIT_F32,
+         DIT_UNSUPPORTED,
+         "no layer.bias"},
         {{{"layer.lora_A.weight", DIT_I32, DIT_SHAPE(2, 32), x}, {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x}},
          DIT_F32,
          DIT_UNSUPPORTED,
@@ -156,6 +233,7 @@ static void files_that_do_not_fit_are_refused(void **state)
         assert_fine(error);
         dit_lora_apply(weights, "X", DIT_LORA_TRANSFORMER, s.path, 1, &applied, &error);
         assert_refused(&error, cases[i].status, cases[i].word);
+        assert_non_null(strstr(error.message, "x.safetensors"));
         dit_weights_free(weights);
     }
     scratch_remove(&s);
@@ -166,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adapters_are_merged_by_their_definition),
         cmocka_unit_test(several_add_up_in_floats_and_lie_beside_blocks),
+        cmocka_unit_test(settings_of_peft_count),
         cmocka_unit_test(files_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

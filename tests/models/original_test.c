@@ -286,6 +286,43 @@ static void patterns_match_whole_names(void **state)
     assert_int_equal(captured.item[0].length, 2);
     assert_false(dit_names_match("a_b.*.c_d.*", "a_b_12_c_d.weight", false, &captured));
     assert_false(dit_names_match("a_b.*.c.*", "a_b_12_c_d.weight", true, &captured));
+    assert_true(
+        dit_names_match("*.*.c_d.out.*", "a_b_12_c_d_out.weight", true, &captured)); // a word with an underscore
+    assert_int_equal(captured.count, 3);
+    assert_int_equal(captured.item[0].length, 3);
+    assert_int_equal(captured.item[1].length, 2);
+}
+
+// kohya's names write every dot as an underscore; words of the network's own names have some too.
+static void underscored_names_find_the_layers_they_became(void **state)
+{
+    (void)state;
+    static const char *const published[] = {
+        "noise_refiner.1.attention.to_q.weight", "noise_refiner.1.attention.to_k.weight",
+        "noise_refiner.1.attention.to_v.weight", "noise_refiner.1.attention.to_out.0.weight",
+        "all_final_layer.2-1.adaLN_modulation.1.weight"};
+    static const struct {
+        const char *name;
+        int first, count;
+    } cases[] = {{"noise_refiner_1_attention_qkv.weight", 0, 3},
+                 {"noise_refiner_1_attention_out.weight", 3, 1},
+                 {"final_layer_adaLN_modulation_1.weight", 4, 1}};
+    dit_error error = {0};
+    dit_weights *weights = dit_weights_new();
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        dit_array a;
+        dit_array_alloc(&a, DIT_F32, DIT_SHAPE(2, 2), &error);
+        dit_weights_add(weights, published[i], a, true, &error);
+    }
+    assert_fine(error);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dit_renamed renamed;
+        assert_true(dit_original_rename("ZImageTransformer2DModel", cases[i].name, true, weights, &renamed));
+        assert_int_equal(renamed.count, cases[i].count);
+        for (int k = 0; k < renamed.count; k++)
+            assert_string_equal(renamed.name[k], published[cases[i].first + k]);
+    }
+    dit_weights_free(weights);
 }
 
 int main(void)
@@ -299,6 +336,7 @@ int main(void)
         cmocka_unit_test(scales_multiply_their_weights),
         cmocka_unit_test(expressions_follow_their_rules),
         cmocka_unit_test(patterns_match_whole_names),
+        cmocka_unit_test(underscored_names_find_the_layers_they_became),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
