@@ -42,7 +42,7 @@ struct conversion {
     float *scaled; // room for the largest tensor that has a scale
     const dit_watch *watch;
     uint64_t done, total; // bytes read
-    bool gguf;
+    bool gguf, cast;
 };
 
 // Gives the writer tensor `index` in its new type.
@@ -147,25 +147,62 @@ static dit_status write_safetensors(struct conversion *c, const char *path, dit_
     dit_text_pair *metadata = calloc(pairs + 1, sizeof *metadata);
     if (!metadata)
         return dit_fail(error, DIT_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < pairs; i++)
-        metadata[i] = dit_tensor_file_metadata_at(c->source, i);
-    dit_safetensors_write(path, c->items, (size_t)dit_weights_count(c->weights), metadata, pairs, produce, c, error);
+    size_t kept = 0;
+    for (size_t i = 0; i < pairs; i++) {
+        metadata[kept] = dit_tensor_file_metadata_at(c->source, i);
+        kept += !c->cast || strcmp(metadata[kept].key, "_quantization_metadata"); // of f8 weights that no longer are
+    }
+    dit_safetensors_write(path, c->items, (size_t)dit_weights_count(c->weights), metadata, kept, produce, c, error);
     free(metadata);
     return error->status;
 }
 
-// The architecture as other programs name it, where the names in the file are an original's.
+// A family as ComfyUI's reader of GGUF files has it, which refuses other names.
+static const char *architecture_of(const char *family)
+{
+    static const char *const names[][2] = {{"aura_flow", "aura"}, {"z_image", "lumina2"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(family, names[i][0]))
+            return names[i][1];
+    return family;
+}
+
+// Whether a value of a GGUF file holds for what is made of it, whatever the new types: what says how the file itself is
+// laid out does not.
+static bool holds_for_copy(const char *key, bool cast)
+{
+    static const char *const layout[] = {"general.architecture", "general.quantization_version", "general.alignment",
+                                         "comfy.gguf.orig_shape.", "split."};
+    for (size_t i = 0; i < sizeof layout / sizeof *layout; i++)
+        if (!strncmp(key, layout[i], strlen(layout[i])))
+            return false;
+    return !cast || strcmp(key, "general.file_type");
+}
+
+// The architecture as other programs name it, where the names in the file are an original's, and the values of a GGUF
+// file: text encoders have their configuration and tokenizer there.
 static dit_status write_gguf(struct conversion *c, const char *path, dit_error *error)
 {
     const char *known = dit_tensor_file_metadata(c->source, "general.architecture");
     dit_original *original = NULL;
     dit_error ignored = {0};
+    bool from_gguf = dit_tensor_file_kind(c->source) == DIT_FILE_GGUF;
+    size_t values = from_gguf ? dit_tensor_file_metadata_count(c->source) : 0, count = 2;
+    dit_gguf_field *fields = calloc(values + count, sizeof *fields);
+    if (!fields)
+        return dit_fail(error, DIT_NO_MEMORY, "%s: no memory for its metadata", path);
     if (!known && !c->original && !dit_original_find(&original, c->source, NULL, &ignored) && original)
-        known = dit_original_family(original);
-    const dit_gguf_field fields[] = {{.key = "general.architecture", .text = known ? known : "dit"},
-                                     {.key = "general.quantization_version", .integer = 2}};
-    dit_gguf_write(path, c->items, (size_t)dit_weights_count(c->weights), fields, 2, produce, c, error);
+        known = architecture_of(dit_original_family(original));
+    fields[0] = (dit_gguf_field){.key = "general.architecture", .text = known ? known : "dit"};
+    fields[1] = (dit_gguf_field){.key = "general.quantization_version", .integer = 2};
+    for (size_t i = 0; i < values; i++) {
+        const dit_gguf_value *v = dit_tensor_file_value_at(c->source, i);
+        if (holds_for_copy(v->key, c->cast))
+            fields[count++] = (dit_gguf_field){.key = v->key, .copied = v};
+    }
+    dit_gguf_write(path, c->items, (size_t)dit_weights_count(c->weights), fields, count, produce, c, error);
     dit_original_free(original);
+    free(fields);
     return error->status;
 }
 
@@ -228,16 +265,15 @@ static dit_status run(const struct call *call, dit_error *error)
 
     const struct option_value *o = call->option;
     const char *path = o[OUTPUT].text;
-    struct conversion c = {.watch = call->watch, .gguf = ends_in(path, ".gguf")};
-    bool cast = o[DTYPE].given;
+    struct conversion c = {.watch = call->watch, .gguf = ends_in(path, ".gguf"), .cast = o[DTYPE].given};
     dit_dtype dtype = DIT_F32;
     uint64_t bytes;
 
-    if (cast)
+    if (c.cast)
         dit_dtype_from_name(o[DTYPE].text, &dtype); // one of the choices, all of which it knows
     dit_progress start = {.phase = "convert", .unit = "byte"};
     if (check_options(o, dtype, c.gguf, error) || dit_tensor_file_open(&c.source, call->operand[0], error) ||
-        gather(&c, cast, o[PUBLISHED].given, error) || plan(&c, cast, dtype, &bytes, error) ||
+        gather(&c, c.cast, o[PUBLISHED].given, error) || plan(&c, c.cast, dtype, &bytes, error) ||
         check_output_path(path, "--output", bytes, error))
         goto done;
     start.total = c.total;

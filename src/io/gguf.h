@@ -80,9 +80,12 @@ bool dit_gguf_number(const dit_gguf_value *value, uint64_t index, double *number
 // The next item of a list of texts; *cursor starts at 0. Not ended by a zero byte. False after the last one.
 bool dit_gguf_next_text(const dit_gguf_value *value, uint64_t *cursor, const char **text, size_t *length);
 
-// Metadata to write: a text when `text` is there, else a list of `count` i32 when `list` is, else a u32.
+// Metadata to write: a value of another file when `copied` is there, else a text when `text` is, else a list of `count`
+// i32 when `list` is, else a u32.
 typedef struct dit_gguf_field {
-    const char *key, *text;
+    const char *key;
+    const dit_gguf_value *copied;
+    const char *text;
     const int32_t *list;
     size_t count;
     uint32_t integer;

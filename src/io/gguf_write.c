@@ -52,8 +52,23 @@ static void put_list(struct header *h, const char *key, const int32_t *list, siz
         put_integer(h, (uint32_t)list[i], 4);
 }
 
+static void put_copy(struct header *h, const char *key, const dit_gguf_value *v)
+{
+    put_text(h, key);
+    if (v->list)
+        put_integer(h, DIT_GGUF_LIST, 4);
+    put_integer(h, v->type, 4);
+    if (v->list)
+        put_integer(h, v->count, 8);
+    put(h, v->data, (size_t)v->bytes);
+}
+
 static void put_field(struct header *h, const dit_gguf_field *f)
 {
+    if (f->copied) {
+        put_copy(h, f->key, f->copied);
+        return;
+    }
     if (f->list && !f->text) {
         put_list(h, f->key, f->list, f->count);
         return;

@@ -320,6 +320,11 @@ size_t dit_tensor_file_metadata_count(const dit_tensor_file *f)
                           : 0;
 }
 
+const dit_gguf_value *dit_tensor_file_value_at(const dit_tensor_file *f, size_t i)
+{
+    return f->gguf ? dit_gguf_metadata_at(f->gguf, i) : NULL;
+}
+
 dit_text_pair dit_tensor_file_metadata_at(const dit_tensor_file *f, size_t i)
 {
     return f->safetensors ? dit_safetensors_metadata_at(f->safetensors, i) : f->metadata[i];

@@ -56,5 +56,7 @@ void dit_tensor_file_prefetch(const dit_tensor_file *file, const dit_array *arra
 const char *dit_tensor_file_metadata(const dit_tensor_file *file, const char *key);
 size_t dit_tensor_file_metadata_count(const dit_tensor_file *file);
 dit_text_pair dit_tensor_file_metadata_at(const dit_tensor_file *file, size_t index);
+// The same of a GGUF file, with its types; NULL for other kinds of files.
+const struct dit_gguf_value *dit_tensor_file_value_at(const dit_tensor_file *file, size_t index);
 
 #endif

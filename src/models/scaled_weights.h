@@ -1,6 +1,6 @@
 // models/scaled_weights.h: f8 weights with a number for each tensor, as published files hold them: the tensor X.weight
 // is to be multiplied by X.scale_weight (ComfyUI's files, which also hold an empty tensor `scaled_fp8`) or
-// X.weight_scale.
+// X.weight_scale (its newer files, where X.comfy_quant names the format).
 #ifndef DIT_MODELS_SCALED_WEIGHTS_H
 #define DIT_MODELS_SCALED_WEIGHTS_H
 

@@ -30,6 +30,13 @@ refuse 1 q8_0 convert "$fixtures/gguf_texts/llama-q8_0/model.gguf" -o blocks.saf
 [ ! -e blocks.safetensors ] || fail "a refused conversion left a file"
 accept convert "$fixtures/gguf_texts/llama-q8_0/model.gguf" --dtype f32 -o blocks.safetensors
 
+# What a GGUF file says of its network goes with it: the copy gives the same states
+inputs=$fixtures/gguf_texts/llama-linear/inputs.safetensors
+accept convert "$fixtures/gguf_texts/llama-linear/model.gguf" --dtype f32 -o copy.gguf
+accept forward "$fixtures/gguf_texts/llama-linear/model.gguf" --inputs "$inputs" -o first.safetensors
+accept forward copy.gguf --inputs "$inputs" -o second.safetensors
+cmp first.safetensors second.safetensors || fail "a copied text encoder is another one"
+
 # In place, and a set of shards as one file
 cp six.safetensors same.safetensors
 accept convert same.safetensors --dtype bf16 -o same.safetensors

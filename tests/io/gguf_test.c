@@ -135,6 +135,22 @@ static void what_is_written_reads_back(void **state)
         assert_true(i == 2 || dit_shape_equal(&a.shape, &items[i].shape));
         assert_memory_equal(a.data, items[i].data, dit_array_bytes(&a));
     }
+    const char *copy = scratch_path(&s, "copy.gguf"); // values of one file in another
+    dit_gguf *again;
+    dit_gguf_field copies[4];
+    for (size_t i = 0; i < 4; i++) {
+        const dit_gguf_value *v = dit_gguf_metadata_at(file, i);
+        copies[i] = (dit_gguf_field){.key = v->key, .copied = v};
+    }
+    dit_gguf_write(copy, items, 2, copies, 4, NULL, NULL, &error);
+    dit_gguf_open(&again, copy, &error);
+    assert_fine(error);
+    for (size_t i = 0; i < 4; i++) {
+        const dit_gguf_value *v = copies[i].copied, *w = dit_gguf_metadata(again, v->key);
+        assert_true(w && w->type == v->type && w->list == v->list && w->count == v->count && w->bytes == v->bytes);
+        assert_memory_equal(w->data, v->data, v->bytes);
+    }
+    dit_gguf_close(again);
     assert_true(dit_shape_equal(&(dit_shape){4, {4, 4, 2, 2}},
                                 &(dit_shape){dit_gguf_at(file, 2)->rank, {dit_gguf_at(file, 2)->dim[0], 4, 2, 2}}));
     dit_gguf_close(file);

@@ -202,6 +202,9 @@ static void scales_multiply_their_weights(void **state)
     }
     items[count++] = (dit_safetensors_item){"blocks.0.mlp.fc1.scale_weight", DIT_F32, DIT_SCALAR, &scale};
     items[count++] = (dit_safetensors_item){"scaled_fp8", DIT_F8_E4M3, DIT_SHAPE(0), eighths};
+    char format[] = "{\"format\": \"float8_e4m3fn\"}", other[] = "{\"format\": \"nvfp4\"}";
+    dit_safetensors_item *said = &items[count++];
+    *said = (dit_safetensors_item){"blocks.0.mlp.fc1.comfy_quant", DIT_U8, DIT_SHAPE((int64_t)strlen(format)), format};
     dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, count, NULL, 0, NULL, NULL, &error);
     dit_component_open(&component, scratch_path(&s, "x.safetensors"), DIT_F32, &error);
     assert_fine(error);
@@ -209,6 +212,13 @@ static void scales_multiply_their_weights(void **state)
     assert_true(w->array.dtype == DIT_F32 && w->scale == 1);
     for (int i = 0; i < 64 * 16; i++)
         assert_true(((float *)w->array.data)[i] == (float)(i % 4 + 1) * scale);
+    dit_component_close(&component);
+    said->shape = DIT_SHAPE((int64_t)strlen(other));
+    said->data = other;
+    dit_safetensors_write(s.path, items, count, NULL, 0, NULL, NULL, &error);
+    assert_fine(error);
+    dit_component_open(&component, s.path, DIT_F32, &error);
+    assert_refused(&error, DIT_UNSUPPORTED, "fc1.comfy_quant", "nvfp4");
     dit_component_close(&component);
     dit_tensor_file_close(file);
     scratch_remove(&s);
