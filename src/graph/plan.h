@@ -13,6 +13,7 @@ typedef struct dit_plan_options {
     // Bytes that the values and the mapped weights may take together; 0: no bound. Weights that do not fit are read
     // from their file in every run, ahead of the steps that use them, and let go after each.
     size_t memory;
+    size_t bound;      // on the whole process, of which `memory` is left; for messages only. 0: not known
     bool figures_only; // takes no memory, reads no weight and cannot run: for dit_plan_figures_of
 } dit_plan_options;
 

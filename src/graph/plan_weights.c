@@ -6,6 +6,7 @@
 // others has the time of all of them.
 #include "graph/plan_private.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -178,6 +179,24 @@ static dit_status list_reads(dit_plan *plan, dit_error *error)
     return DIT_OK;
 }
 
+// `left`: what the bound leaves; `most`: weights of the largest step. Sizes as the option takes them, which are
+// decimal.
+static dit_status refuse_bound(const dit_plan *plan, size_t left, size_t most, dit_error *error)
+{
+    const dit_plan_figures *f = &plan->figures;
+    double missing = (double)(f->least_memory - left) * 8 / 7; // of what is added an eighth is kept as a reserve
+    char advice[80];
+    if (plan->options.bound)
+        snprintf(advice, sizeof advice, "%.0fM would do", ceil(((double)plan->options.bound + missing) / 1e6));
+    else
+        snprintf(advice, sizeof advice, "raise it by %.0f MB", ceil(missing / 1e6));
+    return dit_fail(
+        error, DIT_NO_MEMORY,
+        "the memory bound leaves %.3g MB for a network that needs %.3g MB (values %.3g, weights of its largest "
+        "step %.3g); %s, or a smaller size",
+        (double)left / 1e6, (double)f->least_memory / 1e6, (double)f->arena_bytes / 1e6, (double)most / 1e6, advice);
+}
+
 dit_status dit_plan_choose_weights(dit_plan *plan, dit_error *error)
 {
     dit_plan_figures *f = &plan->figures;
@@ -195,11 +214,7 @@ dit_status dit_plan_choose_weights(dit_plan *plan, dit_error *error)
     if (bound) {
         bound += sharing.idle;
         if (bound < f->least_memory)
-            return dit_fail(error, DIT_NO_MEMORY,
-                            "the memory bound leaves %.0f MiB for a network that needs %.0f MiB (values %.0f, weights "
-                            "of its largest step %.0f); raise it by %.0f MiB or use a smaller size",
-                            (double)bound / 0x1p20, (double)f->least_memory / 0x1p20, (double)f->arena_bytes / 0x1p20,
-                            (double)most / 0x1p20, ceil((double)(f->least_memory - bound) * 8 / 7 / 0x1p20));
+            return refuse_bound(plan, bound, most, error);
         // What stays is rearranged one weight after the other, each beside the stored one: that takes `most` too.
         size_t free = bound - f->least_memory;
         sharing.share = sharing.large <= free ? 1 : (double)free / (double)sharing.large;

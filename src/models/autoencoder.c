@@ -121,6 +121,7 @@ static dit_status plan_for(struct work *w, const dit_shape *shape, dit_error *er
         dit_plan_new(g, w->component->weights,
                      &(dit_plan_options){.frozen = true,
                                          .memory = w->figures_only ? 0 : dit_memory_left(w->component->memory),
+                                         .bound = w->component->memory,
                                          .figures_only = w->figures_only},
                      &w->plan, error);
     dit_graph_free(g);

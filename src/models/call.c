@@ -120,7 +120,7 @@ dit_status dit_component_call(const dit_component *c, dit_method method, const d
     dit_graph *g = dit_graph_new(c->weights);
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "%s: no memory to describe the model", c->folder);
-    const dit_plan_options options = {.frozen = true, .memory = dit_memory_left(c->memory)};
+    const dit_plan_options options = {.frozen = true, .memory = dit_memory_left(c->memory), .bound = c->memory};
     if (!plan_call(c, g, method, in, wanted, &options, &plan, &results, error) && !dit_arrays_fill(in, plan, error) &&
         !dit_plan_run(plan, dit_watch_stops, (void *)watch, error))
         for (int i = 0; i < results.count && !error->status; i++) {

@@ -118,6 +118,7 @@ dit_status dit_probe_open(dit_probe *p, const char *folder, const char *inputs, 
     const dit_plan_options plan = {.no_fusion = o->no_fusion,
                                    .frozen = !o->gradient,
                                    .memory = o->figures_only ? o->memory : dit_memory_left(o->memory),
+                                   .bound = o->figures_only ? 0 : o->memory,
                                    .figures_only = o->figures_only};
     if (!describe(p, g, o, error)) {
         if (dit_weights_check_all_used(p->component.weights, p->component.class->buffers, error))

@@ -110,7 +110,7 @@ dit_status dit_plan_network(dit_model *m, int which, const dit_job *job, const d
     if (!g)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to describe the model");
     describe(m, g, job, conditions);
-    const dit_plan_options options = {.frozen = true, .memory = memory_for(c, g, others, error)};
+    const dit_plan_options options = {.frozen = true, .memory = memory_for(c, g, others, error), .bound = c->memory};
     if (!error->status)
         dit_plan_new(g, c->weights, &options, &n->plan, error);
     dit_graph_free(g);

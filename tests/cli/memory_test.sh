@@ -87,7 +87,15 @@ grep -q '\[streamed\]' <<<"$output" || fail "the plan does not say what is strea
 grep -qE 'least memory [0-9.]+ MiB' <<<"$output" || fail "the plan does not say what it needs"
 rm -rf quantised whole.safetensors part.safetensors q8_0.safetensors
 
-# ---- Refused
+# ---- Refused, and what the refusal says would do does
+refuse 1 'M would do' forward big --inputs in.safetensors -o x --memory 20M
+least=$({ "$dit" forward big --inputs in.safetensors -o x --memory 20M 2>&1 || true; } | sed -n 's/.* \([0-9]*\)M would do.*/\1/p')
+[ "$least" -gt 20 ] || fail "no bound that would do: $output"
+if ! grep -qa __asan_init "$dit"; then
+    accept bench big --inputs in.safetensors --rounds 1 --threads 1 --memory "$((least + 1))M" --json
+    peak=$(sed -n 's/.*"peak_rss_mb": \([0-9]*\).*/\1/p' <<<"$output")
+    [ "$peak" -le "$((least + 1))" ] || fail "--memory $((least + 1))M takes $peak MB: $output"
+fi
 refuse 1 'the memory bound leaves .* a network that needs' forward big --inputs in.safetensors -o x --memory 2M
 for text in 8 8g 8GG G '' -8G .5G 1e3M 0x1G ' 8G' nan; do
     refuse 2 '--memory needs a number with a unit, such as 512M or 2.5G' forward big --inputs in.safetensors -o x "--memory=$text"
