@@ -59,7 +59,9 @@ static dit_status find_only_variant(dit_arena *arena, const char *folder, const 
     struct dirent *entry;
     DIR *entries = opendir(folder);
     *found = "";
-    while (entries && (entry = readdir(entries)) && !error->status) {
+    if (!entries)
+        return dit_fail_errno(error, errno, "%s: cannot open", folder);
+    while ((entry = readdir(entries)) && !error->status) {
         if (!variant_of(entry->d_name, variant))
             continue;
         if (*first && strcmp(first, variant) != 0)
@@ -71,8 +73,7 @@ static dit_status find_only_variant(dit_arena *arena, const char *folder, const 
         if (!*found)
             dit_fail(error, DIT_NO_MEMORY, "%s: no memory for its name", folder);
     }
-    if (entries)
-        closedir(entries);
+    closedir(entries);
     return error->status;
 }
 

@@ -170,6 +170,19 @@ static dit_weight *find_layer(const struct reader *r, const char *name, size_t l
     return NULL;
 }
 
+// CLIP's networks are saved with "text_model." before their layers' names or without, and adapters name them both ways.
+static dit_weight *find_text_layer(const struct reader *r, const char *name, size_t length, bool underscored)
+{
+    static const char start[] = "text_model.";
+    const size_t skipped = sizeof start - 1;
+    char longer[600];
+    bool has = length > skipped && !strncmp(name, start, skipped - 1) && strchr("._", name[skipped - 1]);
+    if (has)
+        return find_layer(r, name + skipped, length - skipped, underscored);
+    int n = snprintf(longer, sizeof longer, "%s%.*s", start, (int)length, name);
+    return (size_t)n < sizeof longer ? find_layer(r, longer, (size_t)n, underscored) : NULL;
+}
+
 // Applies an adapter for a layer of the original network: its rows go to the layers that it became.
 static bool apply_renamed(struct reader *r, const dit_adapter *a, const char *name, size_t length, bool underscored)
 {
@@ -202,6 +215,8 @@ static dit_status apply_adapter(struct reader *r, const char *name, int kind)
     if (!read_adapter(r, name, kind, layer, &a)) {
         size_t layer_length = length - strlen(prefixes[p].text);
         dit_weight *w = find_layer(r, layer, layer_length, prefixes[p].underscored);
+        if (!w && r->part != DIT_LORA_TRANSFORMER)
+            w = find_text_layer(r, layer, layer_length, prefixes[p].underscored);
         if (w)
             dit_adapter_merge(&a, 0, false, r->weights, w, r->error);
         else if (!apply_renamed(r, &a, layer, layer_length, prefixes[p].underscored))

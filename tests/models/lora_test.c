@@ -157,6 +157,41 @@ static void settings_of_peft_count(void **state)
     }
 }
 
+// transformers 5 saves CLIP without the "text_model." that published files and adapters have.
+static void text_encoders_are_found_with_and_without_their_prefix(void **state)
+{
+    (void)state;
+    static const char *const adapters[] = {"lora_te1_text_model_encoder_layers_0_mlp_fc1",
+                                           "text_encoder.text_model.encoder.layers.0.mlp.fc1",
+                                           "text_encoder.encoder.layers.0.mlp.fc1"};
+    static const char *const layers[] = {"text_model.encoder.layers.0.mlp.fc1.weight",
+                                         "encoder.layers.0.mlp.fc1.weight"};
+    scratch s;
+    scratch_make(&s);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 2; k++) {
+            dit_error error = {0};
+            dit_array a;
+            float one = 1;
+            int applied;
+            char down[100], up[100];
+            snprintf(down, sizeof down, "%s.lora_down.weight", adapters[i]);
+            snprintf(up, sizeof up, "%s.lora_up.weight", adapters[i]);
+            const dit_safetensors_item items[] = {{down, DIT_F32, DIT_SHAPE(1, 1), &one},
+                                                  {up, DIT_F32, DIT_SHAPE(1, 1), &one}};
+            dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, 2, NULL, 0, NULL, NULL, &error);
+            dit_weights *weights = dit_weights_new();
+            dit_array_alloc(&a, DIT_F32, DIT_SHAPE(1, 1), &error);
+            *(float *)a.data = 2;
+            dit_weights_add(weights, layers[k], a, true, &error);
+            dit_lora_apply(weights, "CLIPTextModel", DIT_LORA_TEXT_ENCODER, s.path, 1, &applied, &error);
+            assert_fine(error);
+            assert_float_equal(*(const float *)dit_weights_find(weights, layers[k])->array.data, 3, 0);
+            dit_weights_free(weights);
+        }
+    scratch_remove(&s);
+}
+
 static void files_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -245,6 +280,7 @@ int main(void)
         cmocka_unit_test(adapters_are_merged_by_their_definition),
         cmocka_unit_test(several_add_up_in_floats_and_lie_beside_blocks),
         cmocka_unit_test(settings_of_peft_count),
+        cmocka_unit_test(text_encoders_are_found_with_and_without_their_prefix),
         cmocka_unit_test(files_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
