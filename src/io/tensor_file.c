@@ -4,7 +4,7 @@
 #include "io/file.h"
 #include "io/gguf.h"
 #include "io/safetensors.h"
-#include "io/torch_zip.h"
+#include "io/torch_set.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct dit_tensor_file {
     dit_file_kind kind;
     dit_safetensors *safetensors; // the one of `kind` is there
     dit_gguf *gguf;
-    dit_torch_zip *torch;
+    dit_torch_set *torch;
     dit_arena *arena; // of a GGUF file's metadata as text
     dit_text_pair *metadata;
 };
@@ -29,8 +29,12 @@ static bool is_folder(const char *path)
 // The weights of a folder that holds no safetensors, in `found`.
 static bool find_other_weights(const char *folder, char *found, size_t size)
 {
-    static const char *const names[] = {"diffusion_pytorch_model.gguf", "model.gguf", "diffusion_pytorch_model.bin",
-                                        "pytorch_model.bin"};
+    static const char *const names[] = {"diffusion_pytorch_model.gguf",
+                                        "model.gguf",
+                                        "diffusion_pytorch_model.bin",
+                                        "pytorch_model.bin",
+                                        "diffusion_pytorch_model.bin.index.json",
+                                        "pytorch_model.bin.index.json"};
     static const char *const preferred[] = {"diffusion_pytorch_model.safetensors",
                                             "diffusion_pytorch_model.safetensors.index.json", "model.safetensors",
                                             "model.safetensors.index.json"};
@@ -52,6 +56,8 @@ bool dit_tensor_file_variant(const char *folder, const char *variant, char *foun
         "model.safetensors.index.%s.json",
         "diffusion_pytorch_model.%s.bin",
         "pytorch_model.%s.bin",
+        "diffusion_pytorch_model.bin.index.%s.json",
+        "pytorch_model.bin.index.%s.json",
     };
     char name[300];
     if (strchr(variant, '/'))
@@ -71,7 +77,7 @@ static bool find_half_pickle(const char *folder, char *found, size_t size)
 {
     const char *end;
     return !dit_safetensors_is_in(folder) && dit_tensor_file_variant(folder, "fp16", found, size) &&
-           (end = strrchr(found, '.')) && !strcmp(end, ".bin");
+           (end = strrchr(found, '.')) && (!strcmp(end, ".bin") || dit_is_torch_index(found));
 }
 
 bool dit_tensor_file_is_in(const char *folder)
@@ -93,6 +99,7 @@ static dit_status sniff(const char *path, dit_file_kind *kind, dit_error *error)
     close(fd);
     *kind = !memcmp(start, "GGUF", 4)                                          ? DIT_FILE_GGUF
             : !memcmp(start, "PK\3\4", 4) || !memcmp(start, "\x80\2\x8a\n", 4) ? DIT_FILE_TORCH
+            : dit_is_torch_index(path)                                         ? DIT_FILE_TORCH
                                                                                : DIT_FILE_SAFETENSORS;
     return status;
 }
@@ -144,7 +151,7 @@ dit_status dit_tensor_file_open(dit_tensor_file **out, const char *path, dit_err
         if (f->kind == DIT_FILE_SAFETENSORS)
             dit_safetensors_open(&f->safetensors, path, &own);
         else if (f->kind == DIT_FILE_TORCH)
-            dit_torch_zip_open(&f->torch, path, &own);
+            dit_torch_set_open(&f->torch, path, &own);
         else if (!dit_gguf_open(&f->gguf, path, &own))
             write_out_metadata(f, &own);
     }
@@ -162,7 +169,7 @@ void dit_tensor_file_close(dit_tensor_file *f)
         return;
     dit_safetensors_close(f->safetensors);
     dit_gguf_close(f->gguf);
-    dit_torch_zip_close(f->torch);
+    dit_torch_set_close(f->torch);
     free(f->metadata);
     dit_arena_free(f->arena);
     free(f);
@@ -182,14 +189,14 @@ const char *dit_tensor_file_kind_name(const dit_tensor_file *f)
 const char *dit_tensor_file_path(const dit_tensor_file *f)
 {
     return f->gguf    ? dit_gguf_path(f->gguf)
-           : f->torch ? dit_torch_zip_path(f->torch)
+           : f->torch ? dit_torch_set_path(f->torch)
                       : dit_safetensors_path(f->safetensors);
 }
 
 size_t dit_tensor_file_count(const dit_tensor_file *f)
 {
     return f->gguf    ? dit_gguf_count(f->gguf)
-           : f->torch ? dit_torch_zip_count(f->torch)
+           : f->torch ? dit_torch_set_count(f->torch)
                       : dit_safetensors_count(f->safetensors);
 }
 
@@ -230,7 +237,7 @@ dit_tensor_entry dit_tensor_file_at(const dit_tensor_file *f, size_t i)
         memcpy(e.dim, from->dim, sizeof from->dim);
         restore_shape(f->gguf, &e);
     } else if (f->torch) {
-        const dit_torch_entry *from = dit_torch_zip_at(f->torch, i);
+        const dit_torch_entry *from = dit_torch_set_at(f->torch, i);
         e = (dit_tensor_entry){.name = from->name,
                                .dtype_name = from->dtype_name,
                                .dtype = from->dtype,
@@ -252,19 +259,21 @@ dit_tensor_entry dit_tensor_file_at(const dit_tensor_file *f, size_t i)
 ptrdiff_t dit_tensor_file_find(const dit_tensor_file *f, const char *name)
 {
     return f->gguf    ? dit_gguf_find(f->gguf, name)
-           : f->torch ? dit_torch_zip_find(f->torch, name)
+           : f->torch ? dit_torch_set_find(f->torch, name)
                       : dit_safetensors_find(f->safetensors, name);
 }
 
 const char *dit_tensor_file_of(const dit_tensor_file *f, size_t i)
 {
-    return f->safetensors ? dit_safetensors_file_of(f->safetensors, i) : dit_tensor_file_path(f);
+    return f->safetensors ? dit_safetensors_file_of(f->safetensors, i)
+           : f->torch     ? dit_torch_set_file_of(f->torch, i)
+                          : dit_tensor_file_path(f);
 }
 
 dit_status dit_tensor_file_array(dit_tensor_file *f, size_t i, dit_array *array, dit_error *error)
 {
     if (f->torch)
-        return dit_torch_zip_array(f->torch, i, array, error);
+        return dit_torch_set_array(f->torch, i, array, error);
     if (f->safetensors)
         return dit_safetensors_array(f->safetensors, i, array, error);
     dit_status status = dit_gguf_array(f->gguf, i, array, error);
@@ -279,7 +288,7 @@ dit_status dit_tensor_file_array(dit_tensor_file *f, size_t i, dit_array *array,
 bool dit_tensor_file_is_mapped(const dit_tensor_file *f, const dit_array *array)
 {
     return f->gguf    ? dit_gguf_is_mapped(f->gguf, array)
-           : f->torch ? dit_torch_zip_is_mapped(f->torch, array)
+           : f->torch ? dit_torch_set_is_mapped(f->torch, array)
                       : dit_safetensors_is_mapped(f->safetensors, array);
 }
 
@@ -288,7 +297,7 @@ void dit_tensor_file_release(const dit_tensor_file *f, const dit_array *array)
     if (f->gguf)
         dit_gguf_release(f->gguf, array);
     else if (f->torch)
-        dit_torch_zip_release(f->torch, array);
+        dit_torch_set_release(f->torch, array);
     else
         dit_safetensors_release(f->safetensors, array);
 }
@@ -298,7 +307,7 @@ void dit_tensor_file_prefetch(const dit_tensor_file *f, const dit_array *array)
     if (f->gguf)
         dit_gguf_prefetch(f->gguf, array);
     else if (f->torch)
-        dit_torch_zip_prefetch(f->torch, array);
+        dit_torch_set_prefetch(f->torch, array);
     else
         dit_safetensors_prefetch(f->safetensors, array);
 }

@@ -1,5 +1,5 @@
 // io/tensor_file.h: named tensors in a file of any kind that weights come in: safetensors (a file, shards, a folder),
-// GGUF, or a file by torch.save. What a file is shows in its first bytes, not in its name.
+// GGUF, or files by torch.save (one, or shards). What a file is shows in its first bytes, not in its name.
 #ifndef DIT_IO_TENSOR_FILE_H
 #define DIT_IO_TENSOR_FILE_H
 
@@ -11,9 +11,9 @@ typedef enum dit_file_kind { DIT_FILE_SAFETENSORS, DIT_FILE_GGUF, DIT_FILE_TORCH
 typedef struct dit_tensor_file dit_tensor_file; // see dit_tensor_file_close
 
 // Opens a file, an index of shards, or a folder: dit_safetensors_open's, or one whose weights are
-// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin, or these with .fp16 before
-// their end when they are all there is. Everything is checked, as
-// the reader of its kind says, before any tensor is handed out.
+// diffusion_pytorch_model or model .gguf, diffusion_pytorch_model.bin or pytorch_model.bin, these two with .index.json
+// and shards, or with .fp16 before their end when they are all there is. Everything is checked, as the reader of its
+// kind says, before any tensor is handed out.
 dit_status dit_tensor_file_open(dit_tensor_file **file, const char *path, dit_error *error);
 // Whether a folder holds weights that dit_tensor_file_open would look for, sound or not.
 bool dit_tensor_file_is_in(const char *folder);
