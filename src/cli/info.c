@@ -1,6 +1,7 @@
 // cli/info.c: `dit info`: what is in a weights file or in a folder of a published model.
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/model.h"
 #include "cli/probe_options.h"
 #include "io/json.h"
 #include "io/tensor_file.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TENSORS, PLAN, INPUTS, GRAD, METHOD, DTYPE, MEMORY, JSON };
+enum { TENSORS, PLAN, INPUTS, GRAD, METHOD, DTYPE, MEMORY, BASE, PART, PIPELINE, VARIANT, JSON };
 static const struct option options[] = {
     [TENSORS] = {"tensors", OPTION_FLAG, .help = "list every tensor with its type and shape"},
     [PLAN] = {"plan", OPTION_FLAG, .help = "instead print how the network of DIR runs on --inputs, step by step"},
@@ -21,6 +22,10 @@ static const struct option options[] = {
     [METHOD] = PROBE_METHOD,
     [DTYPE] = PROBE_DTYPE,
     [MEMORY] = PROBE_MEMORY,
+    [BASE] = {"base", OPTION_PATH, .value = "DIR", .help = "for what a picture takes, as in `dit generate`"},
+    [PART] = {"part", OPTION_TEXTS, .value = "NAME=PATH", .help = "the same"},
+    [PIPELINE] = {"pipeline", OPTION_TEXT, .value = "CLASS", .help = "the same"},
+    [VARIANT] = {"variant", OPTION_TEXT, .value = "NAME", .help = "the same"},
     [JSON] = {"json", OPTION_FLAG, .help = "print everything as one JSON object"},
     {0},
 };
@@ -197,15 +202,37 @@ static dit_status pipeline_facts(const char *path, json_t *index, json_t **facts
     return error->status;
 }
 
-// What drawing a picture takes, of each network at its turn; why it is not known where the folder does not open.
-static json_t *run_facts(const char *path)
+// Whether the facts of a file show a network that draws pictures.
+static bool holds_transformer(const json_t *facts)
 {
+    json_t *network, *networks = json_object_get(facts, "networks");
+    const char *own = json_string_value(json_object_get(json_object_get(facts, "config"), "_class_name"));
+    size_t i;
+    bool found = own && strstr(own, "2DModel");
+    json_array_foreach(networks, i, network)
+    {
+        const char *class_name = json_string_value(json_object_get(network, "class"));
+        found = found || (class_name && strstr(class_name, "2DModel"));
+    }
+    return found;
+}
+
+static bool tells_of_model(const struct option_value *o)
+{
+    return o[BASE].given || o[PART].given || o[PIPELINE].given || o[VARIANT].given;
+}
+
+// What drawing a picture takes, of each network at its turn; why it is not known where the model does not open.
+static json_t *run_facts(const struct call *call)
+{
+    const struct option_value *o = call->option, from = {.given = true, .text = call->operand[0]};
     dit_model *model = NULL;
     dit_survey survey;
     dit_error error = {0};
     dit_request request = dit_request_default();
     request.prompt = "x";
-    if (!dit_model_open(path, &model, &error) && dit_model_survey(model, &request, &survey, &error)) {
+    if (!model_open(&from, &o[BASE], &o[PART], &o[PIPELINE], &o[VARIANT], NULL, &model, &error) &&
+        dit_model_survey(model, &request, &survey, &error)) {
         dit_error ignored = {0};
         request.prompt = NULL;
         request.class_label = 0;
@@ -419,16 +446,16 @@ static dit_status run(const struct call *call, dit_error *error)
         goto done;
     if (index ? pipeline_facts(path, index, &facts, error) : component_facts(path, &facts, error))
         goto done;
-    if (index)
-        json_object_set_new(facts, "run", run_facts(path));
+    if (index || tells_of_model(call->option) || (!is_folder(path) && holds_transformer(facts)))
+        json_object_set_new(facts, "run", run_facts(call));
     if (call->option[JSON].given) {
         json_dumpf(facts, stdout, JSON_COMPACT);
         putchar('\n');
-    } else if (index) {
-        print_pipeline(facts, call->option[TENSORS].given);
-        print_run(json_object_get(facts, "run"));
-    } else
-        print_component(facts, call->option[TENSORS].given);
+    } else {
+        (index ? print_pipeline : print_component)(facts, call->option[TENSORS].given);
+        if (json_object_get(facts, "run"))
+            print_run(json_object_get(facts, "run"));
+    }
 
 done:
     json_decref(facts);
@@ -445,6 +472,8 @@ static const char *const examples[] = {
     "one figure, for a script",
     "dit info sd3_medium_incl_clips_t5xxlfp16.safetensors",
     "the networks of a file that holds several: classes, sizes, configurations",
+    "dit info flux1-dev-Q4_K_S.gguf --base FLUX.1-dev/",
+    "what drawing with a file takes",
     "dit info DiT-XL-2-256/transformer --plan --inputs in.safetensors",
     "which kernels run, what was fused, and how much memory they take",
     NULL,
@@ -463,8 +492,9 @@ const struct command command_info = {
         "DIR a component's folder (config.json and weights) or a pipeline's (model_index.json). Files are checked\n"
         "whole, but no tensor is read. Of an original single file the networks are shown, with the configurations\n"
         "that follow from their shapes.\n"
-        "Of a pipeline's folder it also says how much memory a picture of its own size and steps takes, network by\n"
-        "network, and the least --memory that it can be drawn with. What one network takes beside its weights: --plan.",
+        "Of a pipeline's folder, or of a file as `dit generate` takes it, it also says how much memory a picture of\n"
+        "the model's own size and steps takes, network by network, and the least --memory that it can be drawn\n"
+        "with. What one network takes beside its weights: --plan.",
     .examples = examples,
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include "pipelines/survey.h"
 #include "base/memory.h"
 #include "models/autoencoder.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ dit_status dit_survey_picture(dit_model *m, const dit_component *vae, const dit_
 {
     dit_plan_figures figures;
     const int64_t height = pixels->shape.dim[2] / facts->ratio, width = pixels->shape.dim[3] / facts->ratio;
-    const bool tiled = m->survey->names_only; // the smallest plan does
+    const bool tiled = m->survey->names_only || m->memory; // the smallest plan does
     if (dit_array_alloc(latents, DIT_F32, DIT_SHAPE(1, facts->latent_channels, height, width), error) ||
         dit_autoencoder_figures(vae, DIT_ENCODE, &pixels->shape, tiled, &figures, error))
         return error->status;
@@ -97,40 +98,6 @@ static dit_status survey_phases(dit_model *m, const dit_request *request, dit_er
     return error->status;
 }
 
-// The autoencoder's networks that the job needs.
-static dit_status check_autoencoder(dit_model *m, const dit_job *job, dit_error *error)
-{
-    dit_plan_figures figures;
-    const dit_component *vae = dit_model_part(m, "vae", error);
-    const dit_shape latents = DIT_SHAPE(1, job->channels, job->height, job->width);
-    const dit_shape pixels = DIT_SHAPE(1, 3, job->picture_height, job->picture_width);
-    if (vae && !dit_autoencoder_figures(vae, DIT_DECODE, &latents, true, &figures, error) && job->request->init_image)
-        dit_autoencoder_figures(vae, DIT_ENCODE, &pixels, true, &figures, error);
-    return error->status;
-}
-
-dit_status dit_model_check(dit_model *m, const dit_job *job, dit_error *error)
-{
-    dit_conditions conditions = {0};
-    dit_generator generator;
-    dit_survey survey = {.names_only = true};
-    const bool kept = m->keep_parts;
-    if (m->checked)
-        return DIT_OK;
-    dit_generator_seed(&generator, 0);
-    m->survey = &survey;
-    m->keep_parts = true; // their turn is yet to come
-    if (!m->class->encode(m, job, &generator, conditions, NULL, error) &&
-        !dit_check_network(m, job, &conditions[0], error) && dit_model_has_part(m, "vae"))
-        check_autoencoder(m, job, error);
-    m->checked = !error->status;
-    m->keep_parts = kept;
-    m->survey = NULL;
-    dit_arrays_free(&conditions[0]);
-    dit_arrays_free(&conditions[1]);
-    return error->status;
-}
-
 // Bytes of a part's weights that opening it has read into memory: of small files, and what is not stored as it is used.
 static size_t read_bytes(const dit_part *part)
 {
@@ -180,6 +147,61 @@ static void add_up(dit_model *m, dit_survey *s)
         least = phase->least > least ? phase->least : least;
     }
     s->least = dit_memory_bound_for(least);
+}
+
+// The autoencoder's networks that the job needs.
+static dit_status check_autoencoder(dit_model *m, const dit_job *job, dit_error *error)
+{
+    dit_plan_figures figures;
+    const dit_component *vae = dit_model_part(m, "vae", error);
+    const dit_shape latents = DIT_SHAPE(1, job->channels, job->height, job->width);
+    const dit_shape pixels = DIT_SHAPE(1, 3, job->picture_height, job->picture_width);
+    if (vae && !dit_autoencoder_figures(vae, DIT_DECODE, &latents, true, &figures, error) && job->request->init_image)
+        dit_autoencoder_figures(vae, DIT_ENCODE, &pixels, true, &figures, error);
+    return error->status;
+}
+
+// Whether the bound leaves every network what it needs at its turn: that must not show when others have run.
+static dit_status check_bound(dit_model *m, const dit_job *job, const dit_conditions conditions, dit_error *error)
+{
+    dit_survey *s = m->survey;
+    const dit_phase *most = s->phase;
+    if (!m->memory || survey_transformer(m, job, conditions, error) ||
+        (dit_model_has_part(m, "vae") && survey_decoder(m, job, error)))
+        return error->status;
+    add_up(m, s);
+    for (int i = 1; i < s->count; i++)
+        most = s->phase[i].least > most->least ? &s->phase[i] : most;
+    if (m->memory >= s->least)
+        return DIT_OK;
+    return dit_fail(error, DIT_NO_MEMORY,
+                    "--memory %.4gM is too small for a picture of %lldx%lld, of which %s needs most; %.0fM would "
+                    "do, or a smaller size",
+                    (double)m->memory / 1e6, (long long)job->output_width, (long long)job->output_height, most->part,
+                    ceil((double)s->least / 1e6));
+}
+
+dit_status dit_model_check(dit_model *m, const dit_job *job, dit_error *error)
+{
+    dit_conditions conditions = {0};
+    dit_generator generator;
+    dit_survey survey = {.names_only = !m->memory};
+    const bool kept = m->keep_parts;
+    if (m->checked)
+        return DIT_OK;
+    dit_generator_seed(&generator, 0);
+    m->survey = &survey;
+    m->keep_parts = true; // their turn is yet to come
+    if (!m->class->encode(m, job, &generator, conditions, NULL, error) &&
+        !dit_check_network(m, job, &conditions[0], error) &&
+        (!dit_model_has_part(m, "vae") || !check_autoencoder(m, job, error)))
+        check_bound(m, job, conditions, error);
+    m->checked = !error->status;
+    m->keep_parts = kept;
+    m->survey = NULL;
+    dit_arrays_free(&conditions[0]);
+    dit_arrays_free(&conditions[1]);
+    return error->status;
 }
 
 dit_status dit_model_survey(dit_model *m, const dit_request *request, dit_survey *survey, dit_error *error)

@@ -33,9 +33,9 @@ typedef struct dit_survey {
 // estimates, within a tenth where they were measured.
 dit_status dit_model_survey(dit_model *model, const dit_request *request, dit_survey *survey, dit_error *error);
 
-// Whether every network has the tensors that this job needs, of the right shapes, and no more: all of it is described,
-// for a wrong one must not show only when the prompts have been encoded. Done once for a model; parts that the job
-// needs must be open.
+// Whether every network has the tensors that this job needs, of the right shapes, and no more, and under a memory bound
+// what it needs: all of it is described, for a wrong one must not show only when the prompts have been encoded. Done
+// once for a model; parts that the job needs must be open.
 dit_status dit_model_check(dit_model *model, const dit_job *job, dit_error *error);
 
 // For dit_encode_texts while a survey is made (model->survey): notes the encoder, and adds its outputs as zeros.

@@ -62,6 +62,17 @@ grep -q '^transformer: DiTTransformer2DModel' <<<"$output" && grep -q '^schedule
 accept info pipe/ --json
 grep -q '"pipeline":"DiTPipeline"' <<<"$output" || fail "pipeline: $output"
 
+# What a picture takes, of a file that is a whole model with what is named beside it; of others why it is not known
+dit_file=$fixtures/whole/file-dit
+accept info "$dit_file/dit.pt" --part "vae=$dit_file/vae"
+grep -qE ' in all; with --memory [0-9]+M and more' <<<"$output" || fail "no memory of a run: $output"
+accept info "$dit_file/dit.pt" --part "vae=$dit_file/vae" --json
+grep -q '"least_memory_bytes":' <<<"$output" || fail "no memory of a run: $output"
+accept info "$dit_file/dit.pt"
+grep -q 'memory of a run: not known: .*--part vae=' <<<"$output" || fail "what is missing is not said: $output"
+accept info "$fixtures/lora/kohya.safetensors"
+! grep -q 'memory of a run' <<<"$output" || fail "an adapter draws no picture: $output"
+
 # ---- Bad usage
 refuse 2 'dit info needs FILE\|DIR' info
 refuse 2 'what to do with "b"' info a b
