@@ -35,6 +35,13 @@ size_t dit_memory_peak(void)
     return getrusage(RUSAGE_SELF, &usage) ? 0 : (size_t)usage.ru_maxrss * 1024; // in KiB on Linux
 }
 
+void dit_memory_give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 // Of a bound, for stacks of threads, tables, files' buffers, and what the system counts late: a share of small bounds,
 // so that they leave something.
 enum { MOST_RESERVE = 32 << 20, RESERVED_SHARE = 8 };
@@ -50,9 +57,7 @@ size_t dit_memory_left(size_t bound)
     const size_t reserve = bound / RESERVED_SHARE < MOST_RESERVE ? bound / RESERVED_SHARE : MOST_RESERVE;
     if (!bound)
         return 0;
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
+    dit_memory_give_back();
     size_t taken = dit_memory_resident() + reserve;
     return bound > taken ? bound - taken : 1;
 }

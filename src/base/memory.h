@@ -13,6 +13,8 @@ dit_status dit_memory_check(double bytes, const char *what, dit_error *error);
 // Bytes of this process that are in memory, mapped files included: now, and at most so far. 0: the system does not say.
 size_t dit_memory_resident(void);
 size_t dit_memory_peak(void);
+// Gives what was freed back to the system, where it would count as in memory.
+void dit_memory_give_back(void);
 // What a bound on the whole process leaves for new work, at least 1; 0, no bound, stays 0. Gives back to the system
 // what was freed, first.
 size_t dit_memory_left(size_t bound);

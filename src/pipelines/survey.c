@@ -125,6 +125,7 @@ static void add_up(dit_model *m, dit_survey *s)
     size_t waiting = 0, least = 0;
     for (int i = 0; i < m->part_count; i++)
         waiting += read_bytes(&m->parts[i]);
+    dit_memory_give_back();
     const size_t resident = dit_memory_resident();
     s->base = resident > waiting ? resident - waiting : 0;
     for (int i = 0; i < s->count; i++) {
@@ -172,7 +173,7 @@ static dit_status check_bound(dit_model *m, const dit_job *job, const dit_condit
     add_up(m, s);
     for (int i = 1; i < s->count; i++)
         most = s->phase[i].least > most->least ? &s->phase[i] : most;
-    if (m->memory >= s->least)
+    if (m->memory + s->least / 100 >= s->least) // an estimate: what `dit info` says would do is tried
         return DIT_OK;
     return dit_fail(error, DIT_NO_MEMORY,
                     "--memory %.4gM is too small for a picture of %lldx%lld, of which %s needs most; %.0fM would "
