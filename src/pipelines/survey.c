@@ -119,6 +119,8 @@ static const dit_part *part_of(const dit_model *m, const char *name)
     return NULL;
 }
 
+enum { JOB_BYTES = 1 << 20 }; // plans, states and conditions of a job, which the figures leave out
+
 // All parts are open until their turn is over.
 static void add_up(dit_model *m, dit_survey *s)
 {
@@ -147,7 +149,7 @@ static void add_up(dit_model *m, dit_survey *s)
         }
         least = phase->least > least ? phase->least : least;
     }
-    s->least = dit_memory_bound_for(least);
+    s->least = dit_memory_bound_for(least + JOB_BYTES);
 }
 
 // The autoencoder's networks that the job needs.
