@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "io/gguf_private.h"
 #include "io/mapped_file.h"
+#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,10 @@ static const char *take_text(struct cursor *c, uint64_t longest)
         return fail(c, length > left(c) ? "a text is longer than the file" : "a name is too long"), "";
     if (memchr(c->file->bytes.data + c->at, 0, (size_t)length))
         return fail(c, "a text holds a zero byte"), "";
+    json_t *read = json_stringn((const char *)c->file->bytes.data + c->at, (size_t)length);
+    json_decref(read);
+    if (!read)
+        return fail(c, "a text is not UTF-8, or memory is out"), "";
     char *text = dit_arena_alloc(c->file->arena, (size_t)length + 1);
     if (!text)
         return dit_fail(c->error, DIT_NO_MEMORY, "%s: no memory for its metadata", c->file->path), "";

@@ -2,6 +2,7 @@
 #include "io/torch_zip.h"
 #include "io/mapped_file.h"
 #include "io/torch_zip_private.h"
+#include <jansson.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -96,6 +97,10 @@ static dit_status add_tensor(dit_torch_zip *f, const dit_pickle_value *t, const 
     char *kept = dit_arena_copy_text(f->arena, *name ? name : "tensor");
     if (!kept || f->count == INT_MAX || !dit_grow(&f->entries, &f->capacity, f->count + 1, sizeof *f->entries))
         return no_memory(f, error);
+    json_t *text = json_string(kept);
+    json_decref(text);
+    if (!text)
+        return dit_fail(error, DIT_BAD_FILE, "%s: the name of tensor \"%.80s\" is not UTF-8", f->path, kept);
     if (place(f, t, kept, &f->entries[f->count], error))
         return error->status;
     if (dit_name_map_find(&f->names, kept) >= 0)

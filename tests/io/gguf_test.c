@@ -229,6 +229,8 @@ static void malformed_files_are_refused(void **state)
 {
     (void)state;
     static const struct patch patches[] = {
+        {32, 1, 0xff, DIT_BAD_FILE, "not UTF-8"}, // the key
+        {49, 1, 0x80, DIT_BAD_FILE, "not UTF-8"}, // the tensor's name
         {0, 4, 0x46554748, DIT_BAD_FILE, "GGUF"},
         {4, 4, 1, DIT_UNSUPPORTED, "version"},
         {4, 4, 0x03000000, DIT_UNSUPPORTED, "big-endian"},

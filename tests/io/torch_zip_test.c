@@ -238,6 +238,15 @@ static void tensors_stay_within_their_storage(void **state)
     write_file(scratch_path(&s, "x.pt"), archive, archive_of(pickle, sizeof pickle - 1, archive));
     dit_torch_zip_open(&file, scratch_path(&s, "x.pt"), &error);
     assert_refused(&error, DIT_BAD_FILE, "not in the archive");
+    // The same in a dict, {b"\xff": tensor}, whose key is no text
+    static const char named[] = "\x80\2}X\1\0\0\0\xff"
+                                "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
+                                "X\1\0\0\0"
+                                "0X\3\0\0\0cpuK\3tQK\0K\3\x85K\1\x85\x89}tRs.";
+    error = (dit_error){0};
+    write_file(scratch_path(&s, "x.pt"), archive, archive_of(named, sizeof named - 1, archive));
+    dit_torch_zip_open(&file, scratch_path(&s, "x.pt"), &error);
+    assert_refused(&error, DIT_BAD_FILE, "not UTF-8");
     scratch_remove(&s);
 }
 
