@@ -5,6 +5,7 @@
 #include "cli/interactive.h"
 #include "cli/interrupt.h"
 #include "cli/model.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "media/image.h"
 #include "media/png.h"
@@ -228,24 +229,36 @@ static void describe(char *text, size_t size, const struct session *s, const dit
              (long long)job->output_width, (long long)job->output_height, s->model_name, dit_version());
 }
 
-static dit_status save(const struct session *s, const dit_request *r, const dit_job *job, const dit_image *images,
-                       const char *output, dit_error *error)
+// Where the pictures of a draw go as they come, so that an end half way loses none that is finished.
+struct saving {
+    const struct session *session;
+    const dit_request *request;
+    const dit_job *job;
+    const char *output;
+    double seconds;
+};
+
+static dit_status save(void *context, int index, const dit_image *image, dit_error *error)
 {
+    enum { MOST_SHOWN = 4 };
+    struct saving *saving = context;
+    const struct session *s = saving->session;
+    const dit_request *r = saving->request;
+    const double start = dit_seconds_now();
     char parameters[8192], seed[32], path[4096];
-    for (int i = 0; i < r->count; i++) {
-        describe(parameters, sizeof parameters, s, r, job, r->seed);
-        snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
-        const dit_text_pair texts[] = {{"parameters", parameters},
-                                       {"seed", seed},
-                                       {"model", s->model_name},
-                                       {"prompt", r->prompt ? r->prompt : ""}};
-        if (numbered(path, sizeof path, output, i + 1, r->count, error) ||
-            dit_png_save(path, &images[i], texts, r->prompt ? 4 : 3, error))
-            return error->status;
-        if (terminal_is_interactive(STDERR_FILENO) && !s->call->quiet && i < 4)
-            terminal_picture(STDERR_FILENO, &images[i], 16);
-        say(s->call, "%s  seed %llu%s", path, (unsigned long long)r->seed, r->count > 1 ? " (one draw for all)" : "");
+    describe(parameters, sizeof parameters, s, r, saving->job, r->seed);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
+    const dit_text_pair texts[] = {
+        {"parameters", parameters}, {"seed", seed}, {"model", s->model_name}, {"prompt", r->prompt ? r->prompt : ""}};
+    if (numbered(path, sizeof path, saving->output, index + 1, r->count, error) ||
+        dit_png_save(path, image, texts, r->prompt ? 4 : 3, error))
+        return error->status;
+    if (terminal_is_interactive(STDERR_FILENO) && !s->call->quiet && index < MOST_SHOWN) {
+        progress_hide();
+        terminal_picture(STDERR_FILENO, image, 16);
     }
+    say(s->call, "%s  seed %llu%s", path, (unsigned long long)r->seed, r->count > 1 ? " (one draw for all)" : "");
+    saving->seconds += dit_seconds_now() - start;
     return DIT_OK;
 }
 
@@ -255,23 +268,23 @@ static dit_status draw(struct session *s, const dit_request *r, const char *outp
     dit_image *images = calloc((size_t)r->count, sizeof *images);
     if (!images)
         return dit_fail(error, DIT_NO_MEMORY, "--num: no memory for %d pictures", r->count);
-    if (!dit_job_start(s->model, r, &job, error) &&
-        !dit_generate_job(s->model, &job, s->call->watch, images, s->call->option[LATENTS].text, error)) {
-        const double drawn = dit_seconds_now();
-        if (!save(s, r, &job, images, output, error)) {
+    struct saving saving = {s, r, &job, output, 0};
+    if (!dit_job_start(s->model, r, &job, error)) {
+        job.sink = (dit_picture_sink){save, &saving};
+        if (!dit_generate_job(s->model, &job, s->call->watch, images, s->call->option[LATENTS].text, error)) {
             const double peak = (double)dit_peak_memory() / 0x1p20;
             const double encode = s->model->seconds.encode, sample = s->model->seconds.sample;
+            const double decode = s->model->seconds.decode - saving.seconds;
             say(s->call,
                 "load %.2f s  encode %.2f s  sample %.2f s (%d steps, %.2f s a step)  decode %.2f s  save %.2f s  peak "
                 "memory %.0f MiB",
-                s->load_seconds, encode, sample, job.steps, sample / job.steps, s->model->seconds.decode,
-                dit_seconds_now() - drawn, peak);
+                s->load_seconds, encode, sample, job.steps, sample / job.steps, decode, saving.seconds, peak);
             if (s->call->option[JSON].given)
                 printf("{\"seed\": %llu, \"pictures\": %d, \"width\": %lld, \"height\": %lld, \"steps\": %d, "
                        "\"guidance_scale\": %g, \"load_s\": %.4f, \"encode_s\": %.4f, \"sample_s\": %.4f, "
                        "\"decode_s\": %.4f, \"peak_rss_mb\": %.1f}\n",
                        (unsigned long long)r->seed, r->count, (long long)job.output_width, (long long)job.output_height,
-                       job.steps, job.guidance_scale, s->load_seconds, encode, sample, s->model->seconds.decode, peak);
+                       job.steps, job.guidance_scale, s->load_seconds, encode, sample, decode, peak);
         }
     }
     dit_job_end(&job);

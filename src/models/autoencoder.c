@@ -326,6 +326,17 @@ static dit_status check(const struct work *w, dit_error *error)
     return DIT_OK;
 }
 
+static dit_status tell(const struct work *w, int64_t b, int64_t samples, dit_error *error)
+{
+    dit_array one = *w->result[0];
+    one.shape.dim[0] = 1;
+    for (int64_t i = b; w->options->whole && i < b + samples && !error->status; i++) {
+        one.data = (float *)w->result[0]->data + i * dit_shape_count(&one.shape);
+        w->options->whole(w->options->context, i, &one, error);
+    }
+    return error->status;
+}
+
 static dit_status run_all(struct work *w, dit_error *error)
 {
     int64_t batch = w->argument->shape.dim[0];
@@ -344,9 +355,11 @@ static dit_status run_all(struct work *w, dit_error *error)
     w->progress = (dit_progress){.phase = w->method == DIT_DECODE ? "decode" : "encode",
                                  .unit = "tile",
                                  .total = (uint64_t)(slices * w->axis[0].count * w->axis[1].count)};
-    for (int64_t b = 0; b < batch; b += w->samples)
-        if (run_samples(w, b, least_of(w->samples, batch - b), error))
+    for (int64_t b = 0; b < batch; b += w->samples) {
+        const int64_t samples = least_of(w->samples, batch - b);
+        if (run_samples(w, b, samples, error) || tell(w, b, samples, error))
             return error->status;
+    }
     return dit_report(w->options->watch, &w->progress, error);
 }
 

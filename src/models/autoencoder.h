@@ -13,6 +13,10 @@ typedef struct dit_autoencoder_options {
     size_t memory; // bytes for the network's values and the seams between tiles, beside weights, argument and results;
                    // slices, and chooses the largest tile that fits. 0: no bound
     const dit_watch *watch; // may be NULL; told of every tile, and may stop between any two kernels
+    // Told of sample b of a decoded batch, (1, out_channels, H, W), as soon as it is whole; what it returns ends the
+    // work. NULL: nobody is.
+    dit_status (*whole)(void *context, int64_t b, const dit_array *sample, dit_error *error);
+    void *context; // of `whole`
 } dit_autoencoder_options;
 
 // Whether a component is an autoencoder, and if so what its configuration says.

@@ -23,14 +23,14 @@ int dit_model_pixels_per_latent(dit_model *m, dit_error *error)
     return facts.ratio;
 }
 
-// Latents as the decoder takes them: scaling and shift undone.
-static dit_status unscale(const dit_autoencoder_facts *facts, const dit_array *latents, dit_array *out,
+// Latents as the decoder takes them: scaling undone, and `shift`.
+static dit_status unscale(const dit_autoencoder_facts *facts, float shift, const dit_array *latents, dit_array *out,
                           dit_error *error)
 {
     if (dit_array_alloc(out, DIT_F32, latents->shape, error))
         return error->status;
     const float *from = latents->data;
-    float *to = out->data, scale = (float)facts->scaling_factor, shift = (float)facts->shift_factor;
+    float *to = out->data, scale = (float)facts->scaling_factor;
     for (int64_t i = 0; i < dit_shape_count(&latents->shape); i++)
         to[i] = from[i] / scale + shift;
     return DIT_OK;
@@ -45,20 +45,28 @@ static size_t memory_for(const dit_component *vae, int64_t results)
     return !left ? 0 : left > taken ? left - taken : 1;
 }
 
-dit_status dit_decode_pixels(dit_model *m, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
-                             dit_error *error)
+// `shifted`: the autoencoder's shift is undone too.
+static dit_status decode(dit_model *m, const dit_array *latents, bool shifted, dit_autoencoder_options options,
+                         dit_array *pixels, dit_error *error)
 {
     dit_autoencoder_facts facts;
     const dit_component *vae;
     dit_array unscaled = {0};
-    dit_autoencoder_options options = {.slice = true, .watch = watch};
-    if (!facts_of(m, &facts, &vae, error) && !unscale(&facts, latents, &unscaled, error)) {
+    if (facts_of(m, &facts, &vae, error))
+        return error->status;
+    options.slice = true;
+    if (!unscale(&facts, shifted ? (float)facts.shift_factor : 0, latents, &unscaled, error)) {
         const dit_shape *s = &latents->shape; // three floats a pixel
         options.memory = memory_for(vae, s->dim[0] * s->dim[2] * s->dim[3] * facts.ratio * facts.ratio * 12);
         dit_autoencoder_decode(vae, &unscaled, &options, pixels, error);
     }
     free(unscaled.data);
     return error->status;
+}
+
+dit_status dit_decode_pixels(dit_model *m, const dit_array *latents, dit_array *pixels, dit_error *error)
+{
+    return decode(m, latents, true, (dit_autoencoder_options){0}, pixels, error);
 }
 
 // A plane (H, W) enlarged or reduced until it covers (height, width), whose middle it becomes: torch's bilinear
@@ -82,29 +90,44 @@ static void cover(const float *from, int64_t H, int64_t W, float *to, int64_t he
     }
 }
 
-// Pixels (count, C, H, W) in [-1, 1] as pictures of the output size.
-static dit_status to_images(const dit_job *job, const dit_array *pixels, dit_image *images, dit_error *error)
+// Pixels (1, C, H, W) in [-1, 1] as a picture of the output size.
+static dit_status to_image(const dit_job *job, const dit_array *pixels, dit_image *image, dit_error *error)
 {
-    int64_t count = pixels->shape.dim[0], C = pixels->shape.dim[1], H = pixels->shape.dim[2], W = pixels->shape.dim[3];
+    const int64_t C = pixels->shape.dim[1], H = pixels->shape.dim[2], W = pixels->shape.dim[3];
+    const int64_t height = job->output_height, width = job->output_width;
+    const bool covers = height != H || width != W;
     if (C != 1 && C != 3 && C != 4)
         return dit_fail(error, DIT_UNSUPPORTED,
                         "states of %lld channels need an autoencoder, which this model lacks; "
                         "--latents writes them as they are",
                         (long long)C);
-    int64_t height = job->output_height, width = job->output_width;
-    float *covered = malloc((size_t)(C * height * width) * sizeof *covered);
-    if (!covered)
-        dit_fail(error, DIT_NO_MEMORY, "no memory for a picture of %lldx%lld pixels", (long long)width,
-                 (long long)height);
-    for (int64_t b = 0; b < count && !error->status; b++) {
-        const float *picture = (const float *)pixels->data + b * C * H * W;
-        if (dit_image_alloc(&images[b], (int)width, (int)height, (int)C, error))
-            break;
-        for (int64_t c = 0; c < C && (height != H || width != W); c++)
-            cover(picture + c * H * W, H, W, covered + c * height * width, height, width);
-        dit_image_from_planes(&images[b], height != H || width != W ? covered : picture);
+    float *covered = covers ? malloc((size_t)(C * height * width) * sizeof *covered) : NULL;
+    if (covers && !covered)
+        return dit_fail(error, DIT_NO_MEMORY, "no memory for a picture of %lldx%lld pixels", (long long)width,
+                        (long long)height);
+    if (!dit_image_alloc(image, (int)width, (int)height, (int)C, error)) {
+        for (int64_t c = 0; c < C && covers; c++)
+            cover((const float *)pixels->data + c * H * W, H, W, covered + c * height * width, height, width);
+        dit_image_from_planes(image, covers ? covered : pixels->data);
     }
     free(covered);
+    return error->status;
+}
+
+// The pictures of a job, of which those before `first` are there.
+struct pictures {
+    const dit_job *job;
+    dit_image *images;
+    int first;
+};
+
+static dit_status take(void *context, int64_t b, const dit_array *pixels, dit_error *error)
+{
+    const struct pictures *p = context;
+    const dit_picture_sink *sink = &p->job->sink;
+    const int index = p->first + (int)b;
+    if (!to_image(p->job, pixels, &p->images[index], error) && sink->take)
+        sink->take(sink->context, index, &p->images[index], error);
     return error->status;
 }
 
@@ -113,19 +136,23 @@ dit_status dit_decode_latents(dit_model *m, const dit_job *job, const dit_array 
 {
     // Pixels are eight times as large as the pictures' bytes and the decoder's results: a few pictures at a time.
     const int64_t most = (int64_t)1 << 24, picture = 3 * job->picture_height * job->picture_width;
-    const int64_t together = picture < most ? most / picture : 1;
-    int64_t count = latents->shape.dim[0], one = dit_shape_count(&latents->shape) / count;
-    if (!dit_model_has_part(m, "vae"))
-        return to_images(job, latents, images, error);
-    for (int64_t done = 0; done < count && !error->status; done += together) {
+    const bool decodes = dit_model_has_part(m, "vae"), masked = job->request->mask != NULL;
+    const int64_t together = decodes && picture < most ? most / picture : 1;
+    const int64_t count = latents->shape.dim[0], one = dit_shape_count(&latents->shape) / count;
+    struct pictures p = {job, images, 0};
+    const dit_autoencoder_options options = {.watch = watch, .whole = take, .context = &p};
+    for (; p.first < count && !error->status; p.first += (int)together) {
         dit_array some = *latents, pixels = {0};
-        some.shape.dim[0] = count - done < together ? count - done : together;
-        some.data = (float *)latents->data + done * one;
-        if (!dit_decode_pixels(m, &some, watch, &pixels, error))
-            to_images(job, &pixels, images + done, error);
+        some.shape.dim[0] = count - p.first < together ? count - p.first : together;
+        some.data = (float *)latents->data + p.first * one;
+        if (decodes)
+            decode(m, &some, !(masked && m->class->inpaints_shifted), options, &pixels, error);
+        else
+            take(&p, 0, &some, error);
         free(pixels.data);
     }
-    dit_model_part_done(m, "vae");
+    if (decodes)
+        dit_model_part_done(m, "vae");
     return error->status;
 }
 

@@ -47,6 +47,12 @@ typedef enum dit_prompt_weighting {
     DIT_WEIGHTING_A1111,
 } dit_prompt_weighting;
 
+// Told of every picture of a draw as soon as it is there; what it returns ends the draw. `take` NULL: nobody is.
+typedef struct dit_picture_sink {
+    dit_status (*take)(void *context, int index, const dit_image *image, dit_error *error);
+    void *context;
+} dit_picture_sink;
+
 // A request with the family's defaults filled in. Guided pictures are computed twice, with and without the condition:
 // in one batch, conditional rows first, or, when the two halves' conditions differ in shape (`apart`), one after the
 // other.
@@ -71,6 +77,7 @@ typedef struct dit_job {
     dit_sampler_arguments
         sampler_arguments; // of the sampler's set-up: mu, ...; sigmas are of malloc, freed with the job
     void *private;         // the family's own (of malloc; freed with the job)
+    dit_picture_sink sink; // who draws may set it once the job is started
 } dit_job;
 
 // Named arguments of the transformer: [0] for all rows; when the halves are apart, [0] conditional, [1] unconditional.
@@ -103,6 +110,7 @@ struct dit_pipeline_class {
     bool weighs_prompts;    // request->prompt_weighting: queries of texts look at job->weighting
     bool conditions_by_row; // each has a row for every row of the batch, so that halves can be taken out of it
     bool inpaints_noise;    // of strength 1 inpainting starts from noise alone, whatever the sampler's first level
+    bool inpaints_shifted;  // what was painted inside a mask is decoded with the autoencoder's shift still in it
     double strength;        // of image to image where the request says none; 0: 0.6
     // Whether a transformer of this configuration is one of the family's, where several families have networks of one
     // class. NULL: any is.
@@ -273,9 +281,9 @@ int dit_job_texts(const dit_job *job, const char *texts[2]);
 int dit_model_pixels_per_latent(dit_model *model, dit_error *error);
 // Scaled latents f32 (B, C, H, W) to pixels (B, 3, H ratio, W ratio) in about [-1, 1] by the part `vae`, which stays
 // open; pixels->data is the caller's, also after a failure.
-dit_status dit_decode_pixels(dit_model *model, const dit_array *latents, const dit_watch *watch, dit_array *pixels,
-                             dit_error *error);
-// Latents (count, C, H, W) to pictures of the job's output size, by the part `vae` when there is one.
+dit_status dit_decode_pixels(dit_model *model, const dit_array *latents, dit_array *pixels, dit_error *error);
+// Latents (count, C, H, W) to pictures of the job's output size, by the part `vae` when there is one. The job's sink is
+// told of each.
 dit_status dit_decode_latents(dit_model *model, const dit_job *job, const dit_array *latents, const dit_watch *watch,
                               dit_image *images, dit_error *error);
 // Pixels in [-1, 1] (B, 3, H, W) to scaled latents: a draw from the encoder's distribution with `generator`, or its

@@ -124,7 +124,7 @@ static dit_status make_map(dit_preview *p, dit_model *m, const dit_job *job, dit
     } else {
         draw_latents(latents, C, SIDE);
         const dit_array in = {DIT_F32, DIT_SHAPE(1, C, SIDE, SIDE), latents};
-        if (!dit_decode_pixels(m, &in, NULL, &pixels, error) && pixels.shape.dim[1] == 3 &&
+        if (!dit_decode_pixels(m, &in, &pixels, error) && pixels.shape.dim[1] == 3 &&
             !dit_preview_fit(latents, C, SIDE, SIDE, pixels.data, pixels.shape.dim[2] / SIDE, p->map, error))
             p->kind = DIT_PREVIEW_LINEAR;
     }
@@ -224,6 +224,7 @@ void dit_preview_make(const dit_preview *p, dit_model *m, const dit_job *job, co
     dit_job one = *job;
     float clean = 1, noise = 0;
     one.count = 1;
+    one.sink.take = NULL;
     if (p->kind == DIT_PREVIEW_NONE ||
         dit_array_alloc(&x0, DIT_F32, DIT_SHAPE(1, job->channels, job->height, job->width), &ignored))
         return;

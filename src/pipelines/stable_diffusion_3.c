@@ -164,6 +164,7 @@ const dit_pipeline_class dit_pipeline_class_stable_diffusion_3 = {
     .weighs_prompts = true,
     .skips_layers = true,
     .inpaints_noise = true,
+    .inpaints_shifted = true,
     .conditions_by_row = true,
     .start = start,
     .encode = encode,
