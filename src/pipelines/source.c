@@ -59,6 +59,26 @@ static dit_status choose_base(dit_sources *s, const char *given, dit_error *erro
     return DIT_OK;
 }
 
+// A part is [library, class], or [null, null] where the model does without it.
+static dit_status check_entries(dit_json index, dit_error *error)
+{
+    static const char *const parts[] = {"transformer", "vae", "text_encoder", "tokenizer", "scheduler"};
+    const char *name;
+    json_t *entry;
+    json_object_foreach(index.value, name, entry)
+    {
+        json_t *library = json_array_get(entry, 0), *class_name = json_array_get(entry, 1);
+        bool pair = json_array_size(entry) == 2 && ((json_is_string(library) && json_is_string(class_name)) ||
+                                                    (json_is_null(library) && json_is_null(class_name)));
+        bool part = false;
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            part = part || !strncmp(name, parts[i], strlen(parts[i]));
+        if (part && !pair && !json_is_null(entry))
+            return dit_json_fail(index, name, error, "must be a library and a class, or [null, null]");
+    }
+    return DIT_OK;
+}
+
 static dit_status open_paths(dit_sources *s, const char *path, const char *base, dit_error *error)
 {
     char index[4096];
@@ -78,7 +98,7 @@ static dit_status open_paths(dit_sources *s, const char *path, const char *base,
         return DIT_OK;
     if (!join(index, s->base, "model_index.json", NULL))
         return dit_fail(error, DIT_NO_FILE, "%.100s...: the path is too long", s->base);
-    return dit_json_open(&s->index, index, 0, error);
+    return dit_json_open(&s->index, index, 0, error) ? error->status : check_entries(dit_json_root(s->index), error);
 }
 
 static const struct given *find_given(const dit_sources *s, const char *name)

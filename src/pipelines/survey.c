@@ -6,8 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_TURNS = 2 }; // of a network that are listed: with a prompt and without
+
 static dit_status add_phase(dit_survey *s, const char *part, const dit_plan_figures *figures, dit_error *error)
 {
+    dit_phase *last = NULL;
+    int turns = 0;
+    for (int i = 0; i < s->count; i++)
+        if (!strcmp(s->phase[i].part, part)) {
+            last = &s->phase[i];
+            turns++;
+        }
+    if (turns >= MOST_TURNS) { // a long prompt has many rows: the largest counts
+        if (figures->least_memory > last->figures.least_memory)
+            last->figures = *figures;
+        return DIT_OK;
+    }
     if (s->count == DIT_MOST_PHASES)
         return dit_fail(error, DIT_UNSUPPORTED, "%s: is one network too many to survey", part);
     dit_phase *phase = &s->phase[s->count++];
@@ -127,7 +141,6 @@ static void add_up(dit_model *m, dit_survey *s)
     size_t waiting = 0, least = 0;
     for (int i = 0; i < m->part_count; i++)
         waiting += read_bytes(&m->parts[i]);
-    dit_memory_give_back();
     const size_t resident = dit_memory_resident();
     s->base = resident > waiting ? resident - waiting : 0;
     for (int i = 0; i < s->count; i++) {
@@ -172,16 +185,19 @@ static dit_status check_bound(dit_model *m, const dit_job *job, const dit_condit
     if (!m->memory || survey_transformer(m, job, conditions, error) ||
         (dit_model_has_part(m, "vae") && survey_decoder(m, job, error)))
         return error->status;
+    dit_memory_give_back(); // only what is needed for certain counts here
     add_up(m, s);
     for (int i = 1; i < s->count; i++)
         most = s->phase[i].least > most->least ? &s->phase[i] : most;
-    if (m->memory + s->least / 100 >= s->least) // an estimate: what `dit info` says would do is tried
+    // An estimate, from what is resident just now: what it said before, or `dit info` says, would do is tried.
+    if (m->memory + s->least / 100 + JOB_BYTES >= s->least)
         return DIT_OK;
-    return dit_fail(error, DIT_NO_MEMORY,
-                    "--memory %.4gM is too small for a picture of %lldx%lld, of which %s needs most; %.0fM would "
-                    "do, or a smaller size",
-                    (double)m->memory / 1e6, (long long)job->output_width, (long long)job->output_height, most->part,
-                    ceil((double)s->least / 1e6));
+    return dit_fail(
+        error, DIT_NO_MEMORY,
+        "a memory bound of %.4gM is too small for a picture of %lldx%lld, of which %s needs most; %.0fM would "
+        "do, or a smaller size",
+        (double)m->memory / 1e6, (long long)job->output_width, (long long)job->output_height, most->part,
+        ceil((double)s->least / 1e6));
 }
 
 dit_status dit_model_check(dit_model *m, const dit_job *job, dit_error *error)

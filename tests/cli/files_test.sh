@@ -62,6 +62,11 @@ grep -q '^transformer: DiTTransformer2DModel' <<<"$output" && grep -q '^schedule
 accept info pipe/ --json
 grep -q '"pipeline":"DiTPipeline"' <<<"$output" || fail "pipeline: $output"
 
+for entry in '"AutoencoderKL"' '["diffusers"]' '["diffusers", null]' '{}' 'true'; do
+    echo '{"_class_name": "DiTPipeline", "transformer": ["diffusers", "DiTTransformer2DModel"], "vae": '"$entry"'}' >pipe/model_index.json
+    refuse 1 'pipe/model_index.json: "vae" must be a library and a class' generate --model pipe --class 1 -o x.png
+done
+
 # What a picture takes, of a file that is a whole model with what is named beside it; of others why it is not known
 dit_file=$fixtures/whole/file-dit
 accept info "$dit_file/dit.pt" --part "vae=$dit_file/vae"

@@ -100,9 +100,13 @@ fi
 if ! grep -qa __asan_init "$dit"; then
     draw=(generate --model "$source_root/tests/fixtures/whole/pixart-sigma/model" --prompt x --width 512 --height 512
         --steps 1 --seed 1 --threads 1 -o picture.png --memory)
-    refuse 1 'memory 14M is too small for a picture of 512x512, of which vae needs most; [0-9]+M would do' "${draw[@]}" 14M
+    refuse 1 'a memory bound of 14M is too small for a picture of 512x512, of which vae needs most; [0-9]+M would do' "${draw[@]}" 14M
     least=$({ "$dit" "${draw[@]}" 14M 2>&1 || true; } | sed -n 's/.* \([0-9]*\)M would do.*/\1/p')
     accept "${draw[@]}" "${least}M"
+    # Every row of a long prompt is a turn of the encoder
+    long=$(printf '(word%d:1.2), a house and a tree, ' {1..120})
+    accept generate --model "$source_root/tests/fixtures/whole/flux-dev/model" --prompt "$long" --prompt-weighting comfyui \
+        --width 64 --height 64 --steps 1 --seed 1 --threads 1 --memory 60M -o picture.png
     rm picture.png
 fi
 refuse 1 'the memory bound leaves .* a network that needs' forward big --inputs in.safetensors -o x --memory 2M
