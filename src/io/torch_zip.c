@@ -11,8 +11,7 @@
 #include <zlib.h>
 
 enum {
-    DEEPEST = 16,          // containers within each other
-    MOST_VISITS = 4 << 20, // of values, when tensors are listed: containers may share their items
+    DEEPEST = 16, // containers within each other
     LONGEST_NAME = 1000,
     LARGEST_PICKLE = 16 << 20, // 80,000 tensors
     LARGEST_REPEAT = 16 << 20, // bytes of a tensor whose strides repeat elements of its storage
@@ -25,7 +24,7 @@ struct dit_torch_zip {
     dit_zip zip;
     const char *folder; // of its records: "archive/"
     dit_torch_entry *entries;
-    size_t count, capacity, visits;
+    size_t count, capacity, visits, most_visits;
     dit_name_map names;
     void **copies; // [count] dense copies made so far
     pthread_mutex_t lock;
@@ -116,7 +115,8 @@ static dit_status walk(dit_torch_zip *f, dit_pickle_value *value, char *name, si
                        dit_error *error)
 {
     bool dict = value->kind == DIT_PICKLE_DICT;
-    if (++f->visits > MOST_VISITS)
+    // Containers may share their items, but a value and its key take more than a byte each time they stand somewhere.
+    if (++f->visits > f->most_visits)
         return dit_fail(error, DIT_BAD_FILE, "%s: its pickle holds containers within each other without end", f->path);
     if (value->kind == DIT_PICKLE_TENSOR)
         return add_tensor(f, value, name, error);
@@ -183,6 +183,7 @@ static dit_status read_tensors(dit_torch_zip *f, dit_error *error)
     if (crc32(0, pickle->data, (uInt)pickle->size) != pickle->crc)
         return dit_fail(error, DIT_BAD_FILE, "%s: its data.pkl does not have the checksum that the archive gives",
                         f->path);
+    f->most_visits = (size_t)pickle->size;
     if (check_byte_order(f, error) ||
         dit_pickle_read(f->arena, f->path, pickle->data, (size_t)pickle->size, &root, error) ||
         walk(f, root, name, 0, 0, error))

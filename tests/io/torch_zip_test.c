@@ -188,6 +188,17 @@ static void malformed_pickles_are_refused(void **state)
         {PICKLE("\x80\2X\xff\xff\xff\xff"), DIT_BAD_FILE, "longer than the pickle"},
         {PICKLE("\x80\2]q\0h\0a."), DIT_BAD_FILE, "within itself"},
         {PICKLE("\x80\2}q\0X\1\0\0\0kh\0s."), DIT_BAD_FILE, "within itself"},
+        // pairs of pairs of pairs: 511 values in 70 bytes
+        {PICKLE("\x80\2)q\0"
+                "0h\0h\0\x86q\1"
+                "0h\1h\1\x86q\2"
+                "0h\2h\2\x86q\3"
+                "0h\3h\3\x86q\4"
+                "0h\4h\4\x86q\5"
+                "0h\5h\5\x86q\6"
+                "0h\6h\6\x86q\7"
+                "0h\7h\7\x86q\10."),
+         DIT_BAD_FILE, "without end"},
         {PICKLE("\x80\2(."), DIT_BAD_FILE, "mark"},
         {PICKLE("\x80\2(\x85."), DIT_BAD_FILE, "mark"},
         {PICKLE("\x80\2}(Nu."), DIT_BAD_FILE, "something else"},
