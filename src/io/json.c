@@ -245,6 +245,11 @@ bool dit_json_bool_or(dit_json object, const char *key, bool otherwise, dit_erro
     return is_absent(object, key, error) ? otherwise : dit_json_bool(object, key, error);
 }
 
+bool dit_json_switch_or(dit_json object, const char *key, bool otherwise, dit_error *error)
+{
+    return dit_json_bool_or(object, key, otherwise && !dit_json_is_null(object, key, error), error);
+}
+
 const char *dit_json_text_or(dit_json object, const char *key, const char *otherwise, dit_error *error)
 {
     return is_absent(object, key, error) ? otherwise : dit_json_text(object, key, error);

@@ -74,6 +74,8 @@ int64_t dit_json_int_or(dit_json object, const char *key, int64_t otherwise, int
 double dit_json_number_or(dit_json object, const char *key, double otherwise, double least, double most,
                           dit_error *error);
 bool dit_json_bool_or(dit_json object, const char *key, bool otherwise, dit_error *error);
+// An argument that a public class asks for its truth: `otherwise` where it is absent, false where it is null.
+bool dit_json_switch_or(dit_json object, const char *key, bool otherwise, dit_error *error);
 const char *dit_json_text_or(dit_json object, const char *key, const char *otherwise, dit_error *error);
 int dit_json_choice_or(dit_json object, const char *key, const char *const *names, int otherwise, dit_error *error);
 dit_json dit_json_object_or_empty(dit_json object, const char *key, dit_error *error);

@@ -446,8 +446,8 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     }
     c->unshuffle = dit_json_choice_or(json, "downsample_block_type", halving, 0, error) == 0;
     c->interpolate = dit_json_choice_or(json, "upsample_block_type", doubling, 0, error) == 1;
-    c->out_shortcut = dit_json_bool_or(json, "encoder_out_shortcut", true, error);
-    c->in_shortcut = dit_json_bool_or(json, "decoder_in_shortcut", true, error);
+    c->out_shortcut = dit_json_switch_or(json, "encoder_out_shortcut", true, error);
+    c->in_shortcut = dit_json_switch_or(json, "decoder_in_shortcut", true, error);
     c->out_activation =
         (nn_activation)dit_json_choice_or(json, "decoder_conv_act_fn", nn_activation_names, NN_ACT_RELU, error);
     c->scaling_factor = dit_json_number_or(json, "scaling_factor", 1, -1e30, 1e30, error);

@@ -204,9 +204,9 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     read_block_types(c, json, "down_block_types", down, c->down_attention, error);
     read_block_types(c, json, "up_block_types", up, c->up_attention, error);
     c->activation = (nn_activation)dit_json_choice_or(json, "act_fn", nn_activation_names, NN_ACT_SILU, error);
-    c->quant_conv = dit_json_bool_or(json, "use_quant_conv", true, error);
-    c->post_quant_conv = dit_json_bool_or(json, "use_post_quant_conv", true, error);
-    c->mid_attention = dit_json_bool_or(json, "mid_block_add_attention", true, error);
+    c->quant_conv = dit_json_switch_or(json, "use_quant_conv", true, error);
+    c->post_quant_conv = dit_json_switch_or(json, "use_post_quant_conv", true, error);
+    c->mid_attention = dit_json_switch_or(json, "mid_block_add_attention", true, error);
     c->sample_size = read_sample_size(json, error);
     c->scaling_factor = dit_json_number_or(json, "scaling_factor", 0.18215, -1e30, 1e30, error);
     c->shift_factor = dit_json_number_or(json, "shift_factor", 0, -1e30, 1e30, error);

@@ -6,16 +6,16 @@
 #include <string.h>
 
 // "encoder_hidden_states.*" takes "encoder_hidden_states.0".
-static bool takes(const dit_argument *a, const char *name)
+static bool takes(const char *pattern, const char *name)
 {
-    size_t n = strlen(a->name);
-    return a->name[n - 1] == '*' ? !strncmp(a->name, name, n - 1) : !strcmp(a->name, name);
+    size_t n = strlen(pattern);
+    return pattern[n - 1] == '*' ? !strncmp(pattern, name, n - 1) : !strcmp(pattern, name);
 }
 
 static bool is_listed(const char *const *list, const char *name)
 {
     for (; list && *list; list++)
-        if (!strcmp(*list, name))
+        if (takes(*list, name))
             return true;
     return false;
 }
@@ -26,7 +26,7 @@ static const dit_argument *find_argument(const dit_component *c, dit_method meth
 {
     char names[300] = "";
     for (const dit_argument *a = c->class->method[method].arguments; a->name; a++) {
-        if (takes(a, e->name)) {
+        if (takes(a->name, e->name)) {
             if (e->dtype == DIT_DTYPES)
                 dit_fail(error, DIT_UNSUPPORTED, "%s: %s has the dtype %s, which nothing here computes with", file,
                          e->name, e->dtype_name);

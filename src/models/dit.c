@@ -1,6 +1,7 @@
 // models/dit.c: class-conditional diffusion transformer with adaLN-zero.
 // Peebles and Xie 2023 (arXiv 2212.09748), section 3.2, figure 3. Weight names: diffusers DiTTransformer2DModel.
 #include "models/dit.h"
+#include <string.h>
 
 // Sum of a time and a label embedding, (B, C). Every block has its own; the last layer uses the first block's.
 static dit_tensor condition(dit_graph *g, const dit_dit_config *c, dit_tensor timestep, dit_tensor labels,
@@ -61,8 +62,9 @@ dit_tensor dit_model_dit(dit_graph *g, const dit_dit_config *c, dit_tensor laten
     if (dit_dtype_is_float(dit_dtype_of(g, labels)))
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "class_labels are %s; labels are integers",
                        dit_dtype_name(dit_dtype_of(g, labels)));
-    dit_tensor x = nn_patch_embed_sincos_2d(g, "pos_embed", latents, c->patch, (int64_t)c->heads * c->head_width,
-                                            c->sample_size / c->patch, 1);
+    dit_tensor x =
+        nn_patch_embed_sincos_2d(g, "pos_embed", latents, c->patch, (int64_t)c->heads * c->head_width,
+                                 c->sample_size / c->patch, c->interpolation_scale ? c->interpolation_scale : 1);
     dit_tensor first = DIT_NONE;
     for (int i = 0; i < c->layers; i++)
         DIT_SCOPE (g, "transformer_blocks.%d", i) {
@@ -84,17 +86,10 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
 {
     static const char *const norm_types[] = {"ada_norm_zero", NULL};
     static const char *const ignored[] = {"norm_num_groups", "upcast_attention", NULL};
-    // Of the general class Transformer2DModel, under which DiT was saved at first: nothing of it is used here.
-    static const char *const older[] = {"attention_type",
-                                        "caption_channels",
-                                        "cross_attention_dim",
-                                        "double_self_attention",
-                                        "num_vector_embeds",
-                                        "only_cross_attention",
-                                        "use_linear_projection",
-                                        "interpolation_scale",
-                                        "use_additional_conditions",
-                                        NULL};
+    // Of the general class Transformer2DModel, under which DiT was saved at first: these do nothing here.
+    static const char *const older[] = {"attention_type",        "caption_channels",          "cross_attention_dim",
+                                        "double_self_attention", "num_vector_embeds",         "only_cross_attention",
+                                        "use_linear_projection", "use_additional_conditions", NULL};
     dit_dit_config *c = config;
     c->heads = (int)dit_json_int_or(json, "num_attention_heads", 16, 1, 1024, error);
     c->head_width = (int)dit_json_int_or(json, "attention_head_dim", 72, 1, 4096, error);
@@ -103,8 +98,13 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->layers = (int)dit_json_int_or(json, "num_layers", 28, 1, 4096, error);
     c->patch = (int)dit_json_int_or(json, "patch_size", 2, 1, 1024, error);
     c->sample_size = (int)dit_json_int_or(json, "sample_size", 32, 1, 1 << 16, error);
+    // The general class spreads positions of large pictures where nothing is said, as PixArt does; DiT's own has no
+    // such argument.
+    bool general = !strcmp(dit_json_text_or(json, "_class_name", "", error), "Transformer2DModel");
+    int spread = general && c->sample_size >= 128 ? c->sample_size / 64 : 1;
+    c->interpolation_scale = (float)dit_json_number_or(json, "interpolation_scale", spread, 1e-6, 1e6, error);
     c->classes = (int)dit_json_int_or(json, "num_embeds_ada_norm", 1000, 1, 1 << 24, error);
-    c->attention_bias = dit_json_bool_or(json, "attention_bias", true, error);
+    c->attention_bias = dit_json_switch_or(json, "attention_bias", true, error);
     c->norm_affine = dit_json_bool_or(json, "norm_elementwise_affine", false, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
     c->feed_forward = (nn_feed_forward_kind)dit_json_choice_or(json, "activation_fn", nn_feed_forward_names, 0, error);

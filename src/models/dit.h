@@ -9,8 +9,9 @@ typedef struct dit_dit_config {
     int heads, head_width;
     int in_channels, out_channels;
     int layers, patch;
-    int sample_size; // of the position table's grid, in latent pixels
-    int classes;     // the null label is one more
+    int sample_size;           // of the position table's grid, in latent pixels
+    int classes;               // the null label is one more
+    float interpolation_scale; // positions are divided by it; 0 counts as 1
     bool attention_bias, norm_affine;
     float norm_eps;
     nn_feed_forward_kind feed_forward;

@@ -284,7 +284,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->head_width = (int)dit_json_int_or(json, "attention_head_dim", 88, 1, 4096, error);
     c->width = (int)dit_json_int_or(json, "hidden_size", 1152, 1, 1 << 22, error);
     c->in_channels = (int)dit_json_int(json, "in_channels", 1, 1 << 16, error);
-    c->out_channels = c->in_channels * (dit_json_bool_or(json, "learn_sigma", true, error) ? 2 : 1);
+    c->out_channels = c->in_channels * (dit_json_switch_or(json, "learn_sigma", true, error) ? 2 : 1);
     c->layers = (int)dit_json_int_or(json, "num_layers", 28, 1, MOST_LAYERS, error);
     c->patch = (int)dit_json_int(json, "patch_size", 1, 1024, error);
     c->text_features = (int)dit_json_int_or(json, "cross_attention_dim", 1024, 1, 1 << 20, error);
@@ -292,7 +292,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->pooled_features = (int)dit_json_int_or(json, "pooled_projection_dim", 1024, 1, 1 << 20, error);
     c->text_length = (int)dit_json_int_or(json, "text_len", 77, 1, 1 << 20, error);
     c->text_length_t5 = (int)dit_json_int_or(json, "text_len_t5", 256, 1, 1 << 20, error);
-    c->size_and_style = dit_json_bool_or(json, "use_style_cond_and_image_meta_size", true, error);
+    c->size_and_style = dit_json_switch_or(json, "use_style_cond_and_image_meta_size", true, error);
     c->feed_forward_width =
         (int64_t)(dit_json_number_or(json, "mlp_ratio", 4, 0, 1024, error) * (c->heads * c->head_width));
     c->feed_forward = (nn_feed_forward_kind)dit_json_choice_or(json, "activation_fn", nn_feed_forward_names, 0, error);

@@ -177,11 +177,11 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->kv_heads = (int)dit_json_int_or(json, "num_kv_heads", c->heads, 1, 1024, error);
     c->head_width = c->width / c->heads;
     c->in_channels = (int)dit_json_int_or(json, "in_channels", 4, 1, 1 << 16, error);
-    c->out_channels = c->in_channels * (dit_json_bool_or(json, "learn_sigma", true, error) ? 2 : 1);
+    c->out_channels = c->in_channels * (dit_json_switch_or(json, "learn_sigma", true, error) ? 2 : 1);
     c->layers = (int)dit_json_int_or(json, "num_layers", 32, 1, 4096, error);
     c->patch = (int)dit_json_int_or(json, "patch_size", 2, 1, 1024, error);
     c->caption_features = (int)dit_json_int_or(json, "cross_attention_dim", 2048, 1, 1 << 20, error);
-    c->qk_norm = dit_json_bool_or(json, "qk_norm", true, error);
+    c->qk_norm = dit_json_switch_or(json, "qk_norm", true, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
     c->feed_forward_width = lumina_feed_forward_width(json, (int64_t)(8 * (double)c->width / 3), error);
     dit_json_int_or(json, "sample_size", 128, 1, 1 << 16, error); // the pipeline's

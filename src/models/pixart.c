@@ -188,7 +188,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
         (int)dit_json_int_or(json, "cross_attention_dim",
                              dit_json_is_null(json, "cross_attention_dim", error) ? 0 : 1152, 1, 1 << 20, error);
     c->size_conditions = dit_json_bool_or(json, "use_additional_conditions", c->sample_size == 128, error);
-    c->attention_bias = dit_json_bool_or(json, "attention_bias", true, error);
+    c->attention_bias = dit_json_switch_or(json, "attention_bias", true, error);
     c->norm_affine = dit_json_bool_or(json, "norm_elementwise_affine", false, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-6, 0, 1, error);
     c->interpolation_scale = dit_json_number_or(json, "interpolation_scale",

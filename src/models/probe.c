@@ -3,11 +3,12 @@
 #include "base/memory.h"
 #include "graph/ops.h"
 #include "models/lora.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 // A file of arguments may serve `dit grad` too: its target is no argument of the network.
-static const char *const target_only[] = {"target", NULL};
+static const char *const targets_only[] = {"target", "target.*", NULL};
 
 // Remembers the name of one more output.
 static void add_output(dit_probe *p, const char *name, dit_error *error)
@@ -18,26 +19,95 @@ static void add_output(dit_probe *p, const char *name, dit_error *error)
         p->count++;
 }
 
-static void describe_gradients(dit_probe *p, dit_graph *g, dit_tensor sample, dit_error *error)
+static const dit_safetensors_entry *find_entry(const dit_probe *p, const char *name)
+{
+    ptrdiff_t at = dit_safetensors_find(p->inputs, name);
+    return at < 0 ? NULL : dit_safetensors_at(p->inputs, (size_t)at);
+}
+
+static bool has_shape(const dit_safetensors_entry *e, const dit_shape *shape)
+{
+    return e && e->rank == shape->rank && !memcmp(e->dim, shape->dim, (size_t)shape->rank * sizeof *e->dim);
+}
+
+// The file's tensor `name` as an input of that shape; none and an error where it has another, or is not there.
+static dit_tensor target_input(const dit_probe *p, dit_graph *g, const char *name, const dit_shape *shape,
+                               dit_error *error)
+{
+    char text[160];
+    const dit_safetensors_entry *e = find_entry(p, name);
+    if (has_shape(e, shape))
+        return dit_input(g, e->name, DIT_F32, *shape);
+    if (!error->status)
+        dit_fail(error, DIT_BAD_FILE, "%s: %s a tensor `%s` of the output's shape %s", dit_safetensors_path(p->inputs),
+                 e ? "has another shape than" : "lacks", name, dit_shape_text(shape, text));
+    return DIT_NONE;
+}
+
+// The shape (N, ...) of a list of N outputs, one after the other; of rank 0 where their shapes differ.
+static dit_shape stacked_shape(const dit_graph *g, const dit_named_tensors *out)
+{
+    const dit_shape *first = dit_shape_of(g, out->item[0].tensor);
+    dit_shape stacked = {.rank = first->rank + 1, .dim = {out->count}};
+    for (int i = 1; i < out->count; i++)
+        if (!dit_shape_equal(dit_shape_of(g, out->item[i].tensor), first))
+            return (dit_shape){0};
+    if (stacked.rank > DIT_MAX_RANK)
+        return (dit_shape){0};
+    memcpy(stacked.dim + 1, first->dim, (size_t)first->rank * sizeof *first->dim);
+    return stacked;
+}
+
+// The mean square over all values of a list of outputs, sample.0 to sample.N-1: of their distance from target.0 to
+// target.N-1, or from one `target` of the shape `stacked`, when that has a rank.
+static dit_tensor list_loss(const dit_probe *p, dit_graph *g, const dit_named_tensors *out, const dit_shape *stacked,
+                            dit_error *error)
+{
+    dit_tensor samples[DIT_MAX_ARGUMENTS], targets[DIT_MAX_ARGUMENTS];
+    for (int i = 0; i < out->count && !error->status; i++) {
+        char name[32];
+        const dit_shape *shape = dit_shape_of(g, out->item[i].tensor);
+        const dit_shape flat = DIT_SHAPE(dit_shape_count(shape));
+        snprintf(name, sizeof name, "target.%d", i);
+        samples[i] = dit_reshape(g, out->item[i].tensor, flat);
+        if (!stacked->rank)
+            targets[i] = dit_reshape(g, target_input(p, g, name, shape, error), flat);
+    }
+    if (error->status)
+        return DIT_NONE;
+    dit_tensor y = dit_concat(g, samples, out->count, 0);
+    if (!stacked->rank)
+        return dit_mse(g, y, dit_concat(g, targets, out->count, 0));
+    return dit_mse(g, dit_reshape(g, y, *stacked), target_input(p, g, "target", stacked, error));
+}
+
+// mean((sample - target)^2), a scalar. A list of outputs takes a list of targets, or one target that stacks them; a
+// target of the shape of the first output is compared with that one, of a list too.
+static dit_tensor describe_loss(const dit_probe *p, dit_graph *g, const dit_named_tensors *out, dit_error *error)
+{
+    dit_tensor first = out->item[0].tensor;
+    if (!strcmp(out->item[0].name, "sample.0")) {
+        const dit_shape stacked = stacked_shape(g, out), none = {0};
+        if (!find_entry(p, "target"))
+            return list_loss(p, g, out, &none, error);
+        if (stacked.rank && has_shape(find_entry(p, "target"), &stacked))
+            return list_loss(p, g, out, &stacked, error);
+    }
+    dit_tensor target = target_input(p, g, "target", dit_shape_of(g, first), error);
+    return error->status ? DIT_NONE : dit_mse(g, first, target);
+}
+
+static void describe_gradients(dit_probe *p, dit_graph *g, const dit_named_tensors *out, dit_error *error)
 {
     int count = dit_parameter_count(g);
     dit_tensor *parameters = calloc(2 * (size_t)count + 1, sizeof *parameters), *gradients = parameters + count;
-    const dit_safetensors_entry *e = NULL;
-    ptrdiff_t at = dit_safetensors_find(p->inputs, "target");
     if (!parameters) {
         dit_fail(error, DIT_NO_MEMORY, "no memory to list the parameters");
         return;
     }
-    dit_shape shape = *dit_shape_of(g, sample);
-    if (at >= 0)
-        e = dit_safetensors_at(p->inputs, (size_t)at);
-    if (!e || e->rank != shape.rank || memcmp(e->dim, shape.dim, (size_t)shape.rank * sizeof *e->dim)) {
-        char text[160];
-        dit_fail(error, DIT_BAD_FILE, "%s: %s a tensor `target` of the output's shape %s",
-                 dit_safetensors_path(p->inputs), e ? "has another shape than" : "lacks", dit_shape_text(&shape, text));
+    dit_tensor loss = describe_loss(p, g, out, error);
+    if (error->status)
         goto done;
-    }
-    dit_tensor loss = dit_mse(g, sample, dit_input(g, "target", DIT_F32, shape));
     for (int i = 0; i < count; i++)
         parameters[i] = dit_parameter_at(g, i);
     dit_graph_gradient(g, loss, parameters, count, gradients);
@@ -51,14 +121,14 @@ done:
 static dit_status describe(dit_probe *p, dit_graph *g, const dit_probe_options *o, dit_error *error)
 {
     dit_named_tensors out = {0};
-    if (dit_component_describe(&p->component, g, o->method, p->inputs, target_only, o->dtype, &out, error))
+    if (dit_component_describe(&p->component, g, o->method, p->inputs, targets_only, o->dtype, &out, error))
         return error->status;
     int count = o->gradient ? dit_parameter_count(g) : out.count;
     p->names = calloc((size_t)count + 1, sizeof *p->names);
     if (!p->names)
         return dit_fail(error, DIT_NO_MEMORY, "no memory to list the outputs");
     if (o->gradient)
-        describe_gradients(p, g, out.item[0].tensor, error);
+        describe_gradients(p, g, &out, error);
     for (int i = 0; i < count && !error->status; i++)
         add_output(p, o->gradient ? dit_parameter_name(g, dit_parameter_at(g, i)) : out.item[i].name, error);
     if (!o->gradient)

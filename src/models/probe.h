@@ -7,7 +7,7 @@
 typedef struct dit_probe_options {
     dit_method method;
     dit_dtype dtype;
-    bool gradient; // of mean((first output - `target`)^2) for every parameter, instead of the outputs
+    bool gradient; // of mean((output - `target`)^2) for every parameter, instead of the outputs
     bool no_fusion;
     bool figures_only; // plans without taking memory or reading weights; cannot run
     size_t memory;     // bytes that the process may hold while it runs (graph/plan.h); 0: no bound

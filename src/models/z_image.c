@@ -423,7 +423,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
     c->layers = (int)dit_json_int_or(json, "n_layers", 30, 0, 4096, error);
     c->refiner_layers = (int)dit_json_int_or(json, "n_refiner_layers", 2, 0, 4096, error);
     c->caption_features = (int)dit_json_int_or(json, "cap_feat_dim", 2560, 1, 1 << 20, error);
-    c->qk_norm = dit_json_bool_or(json, "qk_norm", true, error);
+    c->qk_norm = dit_json_switch_or(json, "qk_norm", true, error);
     c->norm_eps = (float)dit_json_number_or(json, "norm_eps", 1e-5, 0, 1, error);
     c->time_scale = (float)dit_json_number_or(json, "t_scale", 1000, -1e9, 1e9, error);
     c->theta = (float)dit_json_number_or(json, "rope_theta", 256, 1e-3, 1e9, error);

@@ -23,9 +23,9 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     dit_noise_schedule_read(&d->schedule, config, 0, error);
     d->prediction = (dit_prediction)dit_json_choice_or(config, "prediction_type", dit_prediction_names,
                                                        DIT_PREDICTS_EPSILON, error);
-    d->clip_sample = dit_json_bool_or(config, "clip_sample", true, error);
+    d->clip_sample = dit_json_switch_or(config, "clip_sample", true, error);
     d->clip_sample_range = dit_json_number_or(config, "clip_sample_range", 1, 0, 1e6, error);
-    d->set_alpha_to_one = dit_json_bool_or(config, "set_alpha_to_one", true, error);
+    d->set_alpha_to_one = dit_json_switch_or(config, "set_alpha_to_one", true, error);
     dit_threshold_read(&d->threshold, config, error);
     d->spacing =
         (dit_spacing)dit_json_choice_or(config, "timestep_spacing", dit_spacing_names, DIT_SPACING_LEADING, error);

@@ -30,7 +30,7 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     d->variance_type = (enum variance_type)dit_json_choice_or(config, "variance_type", variances, FIXED_SMALL, error);
     d->prediction = (dit_prediction)dit_json_choice_or(config, "prediction_type", dit_prediction_names,
                                                        DIT_PREDICTS_EPSILON, error);
-    d->clip_sample = dit_json_bool_or(config, "clip_sample", true, error);
+    d->clip_sample = dit_json_switch_or(config, "clip_sample", true, error);
     d->clip_sample_range = dit_json_number_or(config, "clip_sample_range", 1, 0, 1e6, error);
     dit_threshold_read(&d->threshold, config, error);
     d->spacing =

@@ -67,7 +67,7 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     if (dit_noise_schedule_read(&d->schedule, config, DIT_TERMINAL_FLOOR, error) || read_solver(d, config, error))
         return error->status;
     dit_threshold_read(&d->conversion.threshold, config, error);
-    d->lower_order_final = dit_json_bool_or(config, "lower_order_final", true, error);
+    d->lower_order_final = dit_json_switch_or(config, "lower_order_final", true, error);
     d->euler_at_final = dit_json_bool_or(config, "euler_at_final", false, error);
     dit_sigma_rule_read(&d->sigma_rule, config, error);
     d->lu_lambdas = dit_json_bool_or(config, "use_lu_lambdas", false, error);

@@ -25,7 +25,7 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     l->original_steps = dit_json_int_or(config, "original_inference_steps", 50, 1, DIT_MOST_STEPS, error);
     l->clip_sample = dit_json_bool_or(config, "clip_sample", false, error);
     l->clip_sample_range = dit_json_number_or(config, "clip_sample_range", 1, 0, 1e6, error);
-    l->set_alpha_to_one = dit_json_bool_or(config, "set_alpha_to_one", true, error);
+    l->set_alpha_to_one = dit_json_switch_or(config, "set_alpha_to_one", true, error);
     l->timestep_scaling = dit_json_number_or(config, "timestep_scaling", 10, 0, 1e6, error);
     dit_threshold_read(&l->threshold, config, error);
     if (!error->status && l->original_steps > l->schedule.train_steps)

@@ -43,10 +43,10 @@ static dit_status configure(dit_sampler *s, dit_json config, dit_error *error)
     u->bh1 = dit_json_choice_or(config, "solver_type", types, 0, error) == 1;
     u->conversion.prediction = (dit_prediction)dit_json_choice_or(config, "prediction_type", dit_flow_prediction_names,
                                                                   DIT_PREDICTS_EPSILON, error);
-    u->conversion.to_data = dit_json_bool_or(config, "predict_x0", true, error);
+    u->conversion.to_data = dit_json_switch_or(config, "predict_x0", true, error);
     dit_threshold_read(&u->conversion.threshold, config, error);
     u->conversion.threshold.on = u->conversion.threshold.on && u->conversion.to_data;
-    u->lower_order_final = dit_json_bool_or(config, "lower_order_final", true, error);
+    u->lower_order_final = dit_json_switch_or(config, "lower_order_final", true, error);
     if (dit_json_has(config, "disable_corrector"))
         u->disabled_count = dit_json_ints(config, "disable_corrector", u->disabled, 0,
                                           sizeof u->disabled / sizeof *u->disabled, 0, DIT_MOST_STEPS, error);

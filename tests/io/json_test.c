@@ -248,6 +248,9 @@ static void getters_give_values_and_defaults(void **state)
     assert_int_equal(dit_json_int_or(root, "none", 100, 0, 9, &error), 100);
     assert_true(dit_json_number_or(root, "z", -1.0, 0, 9, &error) == -1.0);
     assert_true(dit_json_bool_or(root, "z", true, &error));
+    assert_false(dit_json_switch_or(root, "z", true, &error)); // None is false
+    assert_true(dit_json_switch_or(root, "none", true, &error));
+    assert_true(dit_json_switch_or(root, "t", false, &error));
     assert_null(dit_json_text_or(root, "z", NULL, &error));
     assert_int_equal(dit_json_choice_or(root, "none", names, 1, &error), 1);
     assert_int_equal(dit_json_choice_or(root, "k", names, 1, &error), 2);
