@@ -257,7 +257,7 @@ static bool is_unwanted_control(int c)
 // One character: C1 controls are those of Windows-1252; ligatures, widths, quotes and line breaks become plain.
 static bool append_repaired(dit_text *out, int c)
 {
-    static const dit_normal_step wide[] = {{.kind = DIT_NORMAL_NFKC}};
+    static const dit_normal_step wide[] = {{.kind = DIT_NORMAL_NFKC, .newest = true}};
     char text[4];
     c = dit_windows_1252(c);
     for (size_t i = 0; i < sizeof ligatures / sizeof *ligatures; i++)
@@ -317,7 +317,7 @@ static void remove_controls(dit_text *text)
 static dit_status repair_line(dit_text *line, dit_error *error)
 {
     static const struct rule escapes[] = {{"\\x1b\\[(?:[;]|" D ")*[a-zA-Z]", "", 0}}; // colours of terminals
-    static const dit_normal_step nfc[] = {{.kind = DIT_NORMAL_NFC}};
+    static const dit_normal_step nfc[] = {{.kind = DIT_NORMAL_NFC, .newest = true}};
     enum { MOST = 100 };
     bool unescape = !memchr(line->bytes, '<', line->size), same = false;
     for (int round = 0; round < MOST && !same && !error->status; round++) {

@@ -49,21 +49,21 @@ static bool append_form(dit_text *to, const char *text, size_t size, dit_normal 
 
 // The normal form of the parts between characters that the reference does not know: to it they are like letters, which
 // nothing combines with.
-static dit_status normal_form(dit_text *text, dit_normal form, dit_error *error)
+static dit_status normal_form(dit_text *text, const dit_normal_step *step, dit_error *error)
 {
     dit_text made = {0};
     size_t part = 0;
     bool fits = dit_text_append(&made, "", 0);
     for (size_t at = 0; at < text->size && fits;) {
         dit_character c = dit_character_at(text->bytes + at, text->size - at);
-        if (dit_keeps_its_form(c.code)) {
-            fits = append_form(&made, text->bytes + part, at - part, form) &&
+        if (!step->newest && dit_keeps_its_form(c.code)) {
+            fits = append_form(&made, text->bytes + part, at - part, step->kind) &&
                    dit_text_append(&made, text->bytes + at, c.size);
             part = at + c.size;
         }
         at += c.size;
     }
-    if (!fits || !append_form(&made, text->bytes + part, text->size - part, form)) {
+    if (!fits || !append_form(&made, text->bytes + part, text->size - part, step->kind)) {
         free(made.bytes);
         return no_memory(error);
     }
@@ -84,6 +84,21 @@ static bool nmt_is_space(int c)
            c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd;
 }
 
+// The small letter of a character. Those of Unicode 16 and 17 are added: the reference knows them, utf8proc may not.
+static int small_letter(int code)
+{
+    static const struct {
+        int first, last, small; // `small` is the first one's
+    } pairs[] = {{0x1c89, 0x1c89, 0x1c8a},   {0xa7cb, 0xa7cb, 0x0264}, {0xa7cc, 0xa7cc, 0xa7cd},
+                 {0xa7ce, 0xa7ce, 0xa7cf},   {0xa7d2, 0xa7d2, 0xa7d3}, {0xa7d4, 0xa7d4, 0xa7d5},
+                 {0xa7da, 0xa7da, 0xa7db},   {0xa7dc, 0xa7dc, 0x019b}, {0x10d50, 0x10d65, 0x10d70},
+                 {0x16ea0, 0x16eb8, 0x16ebb}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && code >= pairs[i].first; i++)
+        if (code <= pairs[i].last)
+            return code - pairs[i].first + pairs[i].small;
+    return utf8proc_tolower(code);
+}
+
 // Writes what stands for a character, at most 8 bytes; returns how many.
 static size_t convert(dit_normal kind, dit_character c, const char *from, char *to)
 {
@@ -94,7 +109,7 @@ static size_t convert(dit_normal kind, dit_character c, const char *from, char *
             memcpy(to, "i\xcc\x87", 3);
             return 3;
         }
-        return dit_character_write(utf8proc_tolower(c.code), to);
+        return dit_character_write(small_letter(c.code), to);
     case DIT_NORMAL_STRIP_MARKS:
         c.size = dit_is_accent(c.code) ? 0 : c.size;
         break;
@@ -296,7 +311,7 @@ static dit_status apply(dit_text *text, const dit_normal_step *step, dit_error *
     case DIT_NORMAL_NFD:
     case DIT_NORMAL_NFKC:
     case DIT_NORMAL_NFKD:
-        return normal_form(text, step->kind, error);
+        return normal_form(text, step, error);
     case DIT_NORMAL_STRIP_LEFT:
         strip_left(text);
         return DIT_OK;

@@ -28,6 +28,7 @@ typedef enum dit_normal {
 // One step. The texts, the regex and the map are borrowed.
 typedef struct dit_normal_step {
     dit_normal kind;
+    bool newest; // a normal form of all characters, as Python's; otherwise of those that `tokenizers` knows
     const dit_regex *regex;
     const char *find, *content;
     size_t find_size, content_size;
