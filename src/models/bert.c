@@ -75,7 +75,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
             DIT_SCOPE (g, "encoder.layer.%d", i)
                 states[i + 1] = x = layer(g, c, x, in.padding);
     }
-    dit_text_outputs(g, out, x, states, c->layers + 1);
+    dit_text_outputs(g, &in, out, x, states, c->layers + 1);
     DIT_SCOPE (g, "%s", prefix)
         add_pooled(g, c, x, out);
 }
@@ -115,6 +115,7 @@ static const dit_argument arguments[] = {{"input_ids", DIT_REQUIRED, 2, 2},
                                          {"attention_mask", DIT_OPTIONAL, 2, 2},
                                          {"token_type_ids", DIT_OPTIONAL, 2, 2},
                                          {"position_ids", DIT_OPTIONAL, 2, 2},
+                                         {"output_hidden_states", DIT_CONSTANT, 0, 1},
                                          {0}};
 
 const dit_model_class dit_model_class_bert = {

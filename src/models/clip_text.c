@@ -78,7 +78,7 @@ static dit_tensor describe(dit_graph *g, const struct config *c, const dit_named
                 states[i + 1] = x = layer(g, c, x, in.padding);
         x = nn_layer_norm(g, "final_layer_norm", x, c->norm_eps);
     }
-    dit_text_outputs(g, out, x, states, c->layers + 1);
+    dit_text_outputs(g, &in, out, x, states, c->layers + 1);
     return pool(g, c, x, &in);
 }
 
@@ -119,6 +119,7 @@ static dit_status configure(void *config, dit_json json, dit_error *error)
 static const dit_argument arguments[] = {{"input_ids", DIT_REQUIRED, 2, 2},
                                          {"attention_mask", DIT_OPTIONAL, 2, 2},
                                          {"position_ids", DIT_OPTIONAL, 2, 2},
+                                         {"output_hidden_states", DIT_CONSTANT, 0, 1},
                                          {0}};
 
 const dit_model_class dit_model_class_clip_text = {

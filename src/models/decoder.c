@@ -7,6 +7,7 @@
 const dit_argument dit_decoder_arguments[] = {{"input_ids", DIT_REQUIRED, 2, 2},
                                               {"attention_mask", DIT_OPTIONAL, 2, 2},
                                               {"position_ids", DIT_OPTIONAL, 2, 2},
+                                              {"output_hidden_states", DIT_CONSTANT, 0, 1},
                                               {0}};
 
 // NAME.weight over the last axis. Two casts differ: Llama rounds before the multiplication, Gemma after it.
@@ -245,5 +246,5 @@ void dit_decoder_describe(dit_graph *g, const void *config, const dit_named_tens
                 states[i + 1] = x = layer(g, c, x, table, c->windowed[i] ? &window : &full);
         states[c->layers] = norm(g, c, "norm", x);
     }
-    dit_text_outputs(g, out, states[c->layers], states, c->layers + 1);
+    dit_text_outputs(g, &in, out, states[c->layers], states, c->layers + 1);
 }

@@ -122,14 +122,19 @@ static dit_tensor thousandfold(dit_graph *g, dit_tensor t, dit_dtype dtype)
 
 static dit_tensor condition(dit_graph *g, const dit_flux_config *c, const dit_named_tensors *in, dit_dtype dtype)
 {
+    int64_t batch = dit_extent(g, dit_named_find(in, "hidden_states"), 0);
     dit_tensor guidance = dit_named_find(in, "guidance"), pooled = dit_named_find(in, "pooled_projections");
     if (c->guidance == dit_is_none(guidance))
         dit_graph_fail(g, DIT_BAD_ARGUMENT,
                        c->guidance ? "guidance is missing; guidance_embeds is true"
                                    : "guidance is given; guidance_embeds is false");
     dit_check_extent(g, "pooled_projections", pooled, -1, c->pooled_width, "pooled_projection_dim");
-    if (!dit_is_none(guidance))
+    dit_check_batch(g, "pooled_projections", pooled, batch);
+    dit_check_batch(g, "timestep", dit_named_find(in, "timestep"), batch);
+    if (!dit_is_none(guidance)) {
+        dit_check_batch(g, "guidance", guidance, batch);
         guidance = thousandfold(g, guidance, dtype);
+    }
     dit_tensor t = thousandfold(g, dit_named_find(in, "timestep"), dtype);
     return nn_time_text_embedding(g, "time_text_embed", t, guidance, pooled, (int64_t)c->heads * c->head_width);
 }
@@ -154,8 +159,6 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
                       .rope_interleaved = true},
         .condition = condition(g, c, in, dit_dtype_of(g, x)),
     };
-    dit_check_batch(g, "timestep", dit_named_find(in, "timestep"), dit_extent(g, x, 0));
-    dit_check_batch(g, "pooled_projections", dit_named_find(in, "pooled_projections"), dit_extent(g, x, 0));
     x = nn_linear(g, "x_embedder", x, C, true);
     text = nn_linear(g, "context_embedder", text, C, true);
     x = two_streams(g, &f, in, x, &text);

@@ -146,7 +146,7 @@ static void describe(dit_graph *g, const void *config, const dit_named_tensors *
         }
     }
     states[c->layers] = norm(g, c, "encoder.final_layer_norm", x, in.dtype);
-    dit_text_outputs(g, out, states[c->layers], states, c->layers + 1);
+    dit_text_outputs(g, &in, out, states[c->layers], states, c->layers + 1);
 }
 
 // "relu", "gated-gelu", "gated-silu": the last word is the activation. Files say the same again in two other keys,
@@ -206,8 +206,10 @@ static dit_status configure_umt5(void *config, dit_json json, dit_error *error)
     return error->status;
 }
 
-static const dit_argument arguments[] = {
-    {"input_ids", DIT_REQUIRED, 2, 2}, {"attention_mask", DIT_OPTIONAL, 2, 2}, {0}};
+static const dit_argument arguments[] = {{"input_ids", DIT_REQUIRED, 2, 2},
+                                         {"attention_mask", DIT_OPTIONAL, 2, 2},
+                                         {"output_hidden_states", DIT_CONSTANT, 0, 1},
+                                         {0}};
 
 // The decoder of a whole model, and the second name of the table.
 static const char *const buffers[] = {"encoder.embed_tokens.weight", "shared.weight", "lm_head.weight", "decoder.*",

@@ -1,6 +1,7 @@
 // models/text_encoder.c: configurations, arguments and masks of the transformers library's text encoders.
 #include "models/text_encoder.h"
 #include "base/memory.h"
+#include "models/arguments.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,8 +154,14 @@ dit_text_inputs dit_text_inputs_of(dit_graph *g, const dit_named_tensors *in)
 {
     dit_tensor ids = dit_named_find(in, "input_ids"), mask = dit_named_find(in, "attention_mask");
     int64_t B = dit_extent(g, ids, 0), T = dit_extent(g, ids, 1);
-    dit_text_inputs t = {
-        .batch = B, .length = T, .dtype = in->dtype, .ids = ids, .positions = dit_named_find(in, "position_ids")};
+    int64_t lists_states = true;
+    dit_named_integers(g, in, "output_hidden_states", &lists_states, 1);
+    dit_text_inputs t = {.batch = B,
+                         .length = T,
+                         .dtype = in->dtype,
+                         .ids = ids,
+                         .positions = dit_named_find(in, "position_ids"),
+                         .lists_states = lists_states != 0};
     check_rows(g, "input_ids", ids, B, T, true);
     check_rows(g, "attention_mask", mask, B, T, false);
     check_rows(g, "position_ids", t.positions, B, T, true);
@@ -234,11 +241,12 @@ dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias, dit_dty
     return dit_where(g, mask, dit_is_none(bias) ? dit_scalar(g, 0) : bias, dit_scalar(g, shut));
 }
 
-void dit_text_outputs(dit_graph *g, dit_named_tensors *out, dit_tensor last, const dit_tensor *states, int count)
+void dit_text_outputs(dit_graph *g, const dit_text_inputs *in, dit_named_tensors *out, dit_tensor last,
+                      const dit_tensor *states, int count)
 {
     dit_named_add(out, "last_hidden_state", last);
     DIT_SCOPE (g, "hidden_states")
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; in->lists_states && i < count; i++) {
             char number[16];
             snprintf(number, sizeof number, "%d", i);
             dit_named_add(out, dit_scope_name(g, number), states[i]);

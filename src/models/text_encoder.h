@@ -50,8 +50,10 @@ typedef struct dit_text_inputs {
     dit_tensor ids;       // (B, T)
     dit_tensor padding;   // (B, 1, 1, T) bool: true for a token that may be attended to
     dit_tensor positions; // (B, T) or (1, T)
+    bool lists_states;    // output_hidden_states, true where it is not given
 } dit_text_inputs;
-// From input_ids (B, T), attention_mask (B, T) of any dtype (what is not zero is a token), position_ids.
+// From input_ids (B, T), attention_mask (B, T) of any dtype (what is not zero is a token), position_ids, and the number
+// output_hidden_states.
 dit_text_inputs dit_text_inputs_of(dit_graph *g, const dit_named_tensors *in);
 
 // NAME.weight (count, width) looked up at the ids (B, T) -> (B, T, width), in the network's dtype whatever the table is
@@ -74,7 +76,8 @@ dit_tensor dit_text_causal(dit_graph *g, int64_t length, int64_t window);
 // mean of all values.
 dit_tensor dit_text_bias(dit_graph *g, dit_tensor mask, dit_tensor bias, dit_dtype dtype);
 
-// Adds last_hidden_state and hidden_states.0, ..., hidden_states.(count - 1).
-void dit_text_outputs(dit_graph *g, dit_named_tensors *out, dit_tensor last, const dit_tensor *states, int count);
+// Adds last_hidden_state and, where they are asked for, hidden_states.0, ..., hidden_states.(count - 1).
+void dit_text_outputs(dit_graph *g, const dit_text_inputs *in, dit_named_tensors *out, dit_tensor last,
+                      const dit_tensor *states, int count);
 
 #endif

@@ -89,6 +89,23 @@ refuse 1 'target' grad gelu --inputs arguments.safetensors -o x
 arguments $hidden $time $label target:F32:1,4,2,2:64
 refuse 1 'target' grad gelu --inputs arguments.safetensors -o x
 
+flux=$source_root/tests/fixtures/models/flux/dev
+arguments hidden_states:F32:2,1,8:64 encoder_hidden_states:F32:2,1,12:96 pooled_projections:F32:2,10:80 timestep:F32:2:8 \
+    img_ids:F32:1,3:12 txt_ids:F32:1,3:12 guidance:F32:4:16
+refuse 1 'guidance has 4 values for 2 samples' forward "$flux" --inputs arguments.safetensors -o x
+clip=$source_root/tests/fixtures/models/text_encoders/clip
+ids=input_ids:I64:1,3:24
+arguments $ids
+accept forward "$clip" --inputs arguments.safetensors --output x.safetensors
+accept info x.safetensors --json
+grep -q '"hidden_states.0"' <<<"$output" || fail "no hidden states: $output"
+arguments $ids output_hidden_states:BOOL::1 # false
+accept forward "$clip" --inputs arguments.safetensors --output x.safetensors
+accept info x.safetensors --json
+grep -q '"last_hidden_state"' <<<"$output" || fail "no last state: $output"
+! grep -q '"hidden_states.0"' <<<"$output" || fail "hidden states that nobody asked for: $output"
+rm x.safetensors
+
 # ---- Folders that do not fit
 set_config() { # KEY VALUE
     sed -E "s/\"$1\": [^,]*(,?)\$/\"$1\": $2\1/" "$source_root/tests/fixtures/models/dit/gelu/config.json" >gelu/config.json
