@@ -39,6 +39,8 @@ static dit_status encode_picture(dit_start_picture *s, dit_model *m, const dit_j
     }
     if (!error->status && dit_shape_count(&latents.shape) != n)
         dit_fail(error, DIT_UNSUPPORTED, "--init-image: the model's encoder and its transformer differ in size");
+    for (int64_t i = 0; job->state_scale != 0 && i < n && !error->status; i++)
+        ((float *)latents.data)[i] *= (float)job->state_scale;
     for (int64_t b = 0; b < job->count && !error->status; b++)
         memcpy(s->latents + b * n, latents.data, (size_t)n * sizeof *s->latents);
     free(latents.data);
