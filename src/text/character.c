@@ -1,5 +1,6 @@
 // text/character.c: classes of characters from utf8proc, and what differs in the tables of the reference.
 #include "text/character.h"
+#include "text/character_newest.h"
 #include "text/character_tables.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -91,6 +92,39 @@ static bool in_ranges(int code, const struct range *ranges, size_t count)
 }
 #define IN(code, ranges) in_ranges(code, ranges, sizeof(ranges) / sizeof *(ranges))
 
+// The row of a character of Unicode 15 or 16, or NULL.
+static const struct newest *find_newest(int code)
+{
+    size_t low = 0, high = sizeof newest / sizeof *newest;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (code > newest[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sizeof newest / sizeof *newest && code >= newest[low].first ? &newest[low] : NULL;
+}
+
+// The category that Unicode 16 gives.
+static utf8proc_category_t newest_category(int code)
+{
+    const struct newest *row = find_newest(code);
+    return row ? row->category : utf8proc_category(code);
+}
+
+void dit_text_stand_in(char *text, size_t size)
+{
+    dit_character c;
+    for (size_t at = 0; at < size; at += c.size) {
+        c = dit_character_at(text + at, size - at);
+        const struct newest *row = c.code < newest[0].first ? NULL : find_newest(c.code);
+        for (size_t i = 0; row && i < sizeof stands_in / sizeof *stands_in; i++)
+            if (stands_in[i].category == row->category)
+                dit_character_write(c.size == 3 ? stands_in[i].of_three : stands_in[i].of_four, text + at);
+    }
+}
+
 bool dit_is_space(int c)
 {
     return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
@@ -99,13 +133,13 @@ bool dit_is_space(int c)
 
 bool dit_is_letter(int code)
 {
-    utf8proc_category_t category = utf8proc_category(code);
+    utf8proc_category_t category = newest_category(code);
     return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
 }
 
 bool dit_is_number(int code)
 {
-    utf8proc_category_t category = utf8proc_category(code);
+    utf8proc_category_t category = newest_category(code);
     return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
 }
 
@@ -114,10 +148,10 @@ bool dit_is_word(int code)
     // Alphabetic characters of category So: circled and squared letters.
     static const struct range letters[] = {
         {0x24b6, 0x24e9}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169}, {0x1f170, 0x1f189}};
-    utf8proc_category_t category = utf8proc_category(code);
-    return dit_is_letter(code) || dit_is_mark(code) || category == UTF8PROC_CATEGORY_ND ||
-           category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_PC || code == 0x200c || code == 0x200d ||
-           IN(code, letters);
+    utf8proc_category_t category = newest_category(code);
+    return dit_is_letter(code) || (category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME) ||
+           category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_PC ||
+           code == 0x200c || code == 0x200d || IN(code, letters);
 }
 
 bool dit_is_punctuation(int code)

@@ -30,6 +30,10 @@ dit_status dit_text_check(const char *text, size_t size, const char *what, dit_e
 // DIT_NO_MEMORY.
 dit_status dit_text_repair(const char *text, size_t size, char **result, size_t *result_size, dit_error *error);
 
+// Puts an older character of the same category and size in the place of every one of Unicode 15 and 16, for regular
+// expressions of the library, whose classes have them whatever PCRE2's do. The text is valid UTF-8.
+void dit_text_stand_in(char *text, size_t size);
+
 bool dit_is_space(int code);       // Unicode's White_Space property
 bool dit_is_letter(int code);      // category L
 bool dit_is_number(int code);      // category N

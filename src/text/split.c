@@ -65,13 +65,18 @@ static dit_status find_regex(const dit_split_step *step, const char *text, size_
                              dit_error *error)
 {
     dit_match match = {0};
-    for (;;) {
-        dit_status status = dit_regex_next(step->regex, text, size, &match, error);
-        if (status || !match.found)
-            return status;
-        if (!add_match(s, match.from[0], match.to[0]))
-            return no_memory(error);
-    }
+    dit_status status = DIT_OK;
+    dit_text known = {0}; // what every PCRE2 knows: its bytes are at the same places
+    if (!dit_text_append(&known, text, size))
+        return no_memory(error);
+    dit_text_stand_in(known.bytes, known.size);
+    while (!(status = dit_regex_next(step->regex, known.bytes, size, &match, error)) && match.found)
+        if (!add_match(s, match.from[0], match.to[0])) {
+            status = no_memory(error);
+            break;
+        }
+    free(known.bytes);
+    return status;
 }
 
 static bool find_text(const dit_split_step *step, const char *text, size_t size, struct spans *s)
