@@ -3,7 +3,7 @@
 // otherwise.
 //
 //     (word)  x 1.1    ((word))  x 1.21    (word:1.3)  x 1.3    [word]  / 1.1    \(  \)  \[  \]  \\  the sign itself
-//     BREAK   the text after it begins a new chunk
+//     BREAK   the text after it begins a new chunk, inside brackets too (where that program weighs the word as text)
 #ifndef DIT_TEXT_WEIGHTED_H
 #define DIT_TEXT_WEIGHTED_H
 
