@@ -21,8 +21,11 @@ dit_status dit_fit_picture(const dit_image *from, const dit_job *job, int channe
     if (dit_image_alloc(to, from->width, from->height, from->channels, error))
         return error->status;
     memcpy(to->pixels, from->pixels, (size_t)from->width * (size_t)from->height * (size_t)from->channels);
-    if (!dit_image_resize(to, (int)job->picture_width, (int)job->picture_height, DIT_FILTER_LANCZOS, error))
-        dit_image_convert(to, channels, error); // alpha is dropped, as in the public pipelines
+    // Alpha is dropped before the picture is resized, as the public load_image does: it weights no colour.
+    if ((to->channels == 4 && dit_image_convert(to, 3, error)) ||
+        dit_image_resize(to, (int)job->picture_width, (int)job->picture_height, DIT_FILTER_LANCZOS, error))
+        return error->status;
+    dit_image_convert(to, channels, error);
     return error->status;
 }
 
