@@ -185,9 +185,11 @@ static struct picture patchified(dit_graph *g, const dit_hidream_config *c, cons
     bool fits = p.rows > 0 && p.columns > 0 && p.rows <= T && p.columns <= T / p.rows;
     for (int i = 0; i < count; i++)
         fits &= sizes[i] == sizes[i % 2];
-    if (!fits)
+    if (!fits) {
         dit_graph_fail(g, DIT_BAD_ARGUMENT, "img_sizes must be one grid of at most %lld patches for all samples",
                        (long long)T);
+        p.rows = p.columns = 0; // whose product is asked for yet
+    }
     dit_check_extent(g, "hidden_states", p.tokens, -1, (int64_t)c->patch * c->patch * c->in_channels,
                      "patch_size^2 * in_channels");
     dit_check_extent(g, "hidden_states_masks", mask, 0, B, "as many samples as hidden_states");
