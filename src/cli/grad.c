@@ -30,10 +30,9 @@ const struct command command_grad = {
     .max_operands = 1,
     .options = options,
     .details =
-        "The inputs are those of `dit forward` and `target`, of the shape of the network's output. Where that is a "
-        "list,\n"
-        "the mean is over all of it: `target.0`, `target.1`, ..., or one `target` that stacks them (of the shape of\n"
-        "`sample.0`: that one alone). The gradients are written in f32 under the names of the weights.\n",
+        "The inputs are those of `dit forward` and `target`, of the shape of the network's output. Where that is a\n"
+        "list, the mean is over all of it: `target.0`, `target.1`, ..., or one `target` that stacks them (of the\n"
+        "shape of `sample.0`: that one alone). The gradients are written in f32 under the names of the weights.\n",
     .examples = (const char *const[]){"dit grad transformer --inputs in.safetensors --output grads.safetensors",
                                       "one gradient for each tensor of transformer/*.safetensors", NULL},
     .run = run,
