@@ -49,8 +49,7 @@ struct reader {
     dit_tensor_file *file;
     dit_weights *weights;
     const char *class_name;
-    dit_lora_part part;
-    double strength;
+    const dit_lora *lora;
     dit_lora_settings settings;
     int applied;
     dit_error *error;
@@ -132,8 +131,9 @@ static dit_status read_adapter(struct reader *r, const char *name, int kind, con
         a->rows = up.dim[0];
         a->rank = down.dim[0];
         a->columns = dit_shape_count(&down) / a->rank;
-        a->scale = (float)(r->strength * dit_lora_settings_scale(&r->settings, layer, (size_t)(name + length - layer),
-                                                                 alpha, a->rank, r->error));
+        double scale =
+            dit_lora_settings_scale(&r->settings, layer, (size_t)(name + length - layer), alpha, a->rank, r->error);
+        a->scale = (float)(r->lora->strength * scale);
         read_magnitude(r, a, name, length);
         read_bias(r, a, name, length, endings[kind].up);
     }
@@ -196,7 +196,7 @@ static bool apply_renamed(struct reader *r, const dit_adapter *a, const char *na
         dit_weight *w = dit_weights_find(r->weights, renamed.name[i]);
         if (!w)
             return false;
-        if (dit_adapter_merge(a, first, renamed.swapped, r->weights, w, r->error))
+        if (dit_adapter_apply(a, first, renamed.swapped, r->lora->keep_mapped, r->weights, w, r->error))
             break;
         first += renamed.consecutive ? w->array.shape.dim[0] : 0;
     }
@@ -209,16 +209,16 @@ static dit_status apply_adapter(struct reader *r, const char *name, int kind)
     size_t length = strlen(name) - strlen(endings[kind].down), p = 0;
     while (strncmp(name, prefixes[p].text, strlen(prefixes[p].text)))
         p++; // the last one is empty
-    if (prefixes[p].part != r->part)
+    if (prefixes[p].part != r->lora->part)
         return DIT_OK;
     const char *layer = name + strlen(prefixes[p].text);
     if (!read_adapter(r, name, kind, layer, &a)) {
         size_t layer_length = length - strlen(prefixes[p].text);
         dit_weight *w = find_layer(r, layer, layer_length, prefixes[p].underscored);
-        if (!w && r->part != DIT_LORA_TRANSFORMER)
+        if (!w && r->lora->part != DIT_LORA_TRANSFORMER)
             w = find_text_layer(r, layer, layer_length, prefixes[p].underscored);
         if (w)
-            dit_adapter_merge(&a, 0, false, r->weights, w, r->error);
+            dit_adapter_apply(&a, 0, false, r->lora->keep_mapped, r->weights, w, r->error);
         else if (!apply_renamed(r, &a, layer, layer_length, prefixes[p].underscored))
             dit_fail(r->error, DIT_BAD_FILE, "%s: \"%.200s\" is for no layer of this %s", dit_tensor_file_path(r->file),
                      name, r->class_name);
@@ -274,12 +274,12 @@ static dit_status open_file(struct reader *r, const char *path)
     return dit_tensor_file_open(&r->file, path, r->error);
 }
 
-dit_status dit_lora_apply(dit_weights *weights, const char *class_name, dit_lora_part part, const char *path,
-                          double strength, int *applied, dit_error *error)
+dit_status dit_lora_apply(dit_weights *weights, const char *class_name, const dit_lora *lora, int *applied,
+                          dit_error *error)
 {
     dit_error own = {0}; // reading goes by it
-    struct reader r = {.weights = weights, .class_name = class_name, .part = part, .strength = strength, .error = &own};
-    if (!open_file(&r, path) && !dit_lora_settings_read(&r.settings, r.file, part, &own))
+    struct reader r = {.weights = weights, .class_name = class_name, .lora = lora, .error = &own};
+    if (!open_file(&r, lora->path) && !dit_lora_settings_read(&r.settings, r.file, lora->part, &own))
         for (size_t i = 0; i < dit_tensor_file_count(r.file) && !own.status; i++) {
             const char *name = dit_tensor_file_at(r.file, i).name;
             check_name(&r, name);

@@ -18,14 +18,22 @@ typedef enum dit_lora_part {
     DIT_LORA_TEXT_ENCODER_3,
 } dit_lora_part;
 
-// Applies the adapters of the file, or of a folder that holds pytorch_lora_weights.safetensors or
-// adapter_model.safetensors, to the weights of a network of class `class_name`, before it is described. s = `strength`
-// times alpha / rank. Float weights are replaced by merged copies in their own dtype; beside quantised ones A and B are
-// added as `X.lora.N.down.weight` and `X.lora.N.up.weight`, which nn_linear takes into account. May be called again for
-// further files. *applied: how many adapters were for this network; none is no error.
+typedef struct dit_lora {
+    const char *path; // a file, or a folder with pytorch_lora_weights.safetensors or adapter_model.safetensors
+    dit_lora_part part;
+    double strength;  // s = strength * alpha / rank
+    bool keep_mapped; // weights that lie in a file stay there: for runs under a memory bound
+} dit_lora;
+
+// Applies the file's adapters to the weights of a network of class `class_name`, before it is described. Float weights
+// are replaced by merged copies in their own dtype. Beside quantised ones, and float matrices that are to stay in their
+// file, A and s B are added as `X.lora.N.down.weight` and `X.lora.N.up.weight`, and m / |V| as `X.lora.N.row_factor`,
+// which nn_linear takes into account. May be called again for further files, each of which finds what those before it
+// have made of a weight. *applied: how many adapters were for this network; none is no error.
 // Fails with DIT_BAD_FILE (an adapter that fits no layer, shapes that do not fit), DIT_UNSUPPORTED (another kind of
-// adapter, DoRA on quantised weights), DIT_NO_FILE or DIT_NO_MEMORY; the weights are then not to be used.
-dit_status dit_lora_apply(dit_weights *weights, const char *class_name, dit_lora_part part, const char *path,
-                          double strength, int *applied, dit_error *error);
+// adapter, one for a quantised weight that is no matrix), DIT_NO_FILE or DIT_NO_MEMORY; the weights are then not to be
+// used.
+dit_status dit_lora_apply(dit_weights *weights, const char *class_name, const dit_lora *lora, int *applied,
+                          dit_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-// models/lora_merge.c: one adapter into one weight.
+// models/lora_merge.c: one adapter into one weight, or beside it.
 #include "base/cast.h"
 #include "models/lora_private.h"
 #include <math.h>
@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The adapter's row for row i of the weight.
-static int64_t row_of(const dit_adapter *a, int64_t first, bool swapped, int64_t i)
+int64_t dit_adapter_row(const dit_adapter *a, int64_t first, bool swapped, int64_t i)
 {
     int64_t row = first + i;
     return swapped ? (row + a->rows / 2) % a->rows : row;
 }
 
-// row += scale * up[r] @ down
-static void add_row(const dit_adapter *a, int64_t r, float *row)
+void dit_adapter_add_row(const dit_adapter *a, int64_t r, float *row)
 {
     for (int64_t k = 0; k < a->rank; k++) {
         float u = a->scale * a->up[r * a->rank + k];
@@ -24,14 +22,12 @@ static void add_row(const dit_adapter *a, int64_t r, float *row)
     }
 }
 
-static void rescale_row(float *row, int64_t columns, float magnitude)
+float dit_adapter_row_factor(const dit_adapter *a, int64_t r, const float *row)
 {
     double squares = 0;
-    for (int64_t j = 0; j < columns; j++)
+    for (int64_t j = 0; j < a->columns; j++)
         squares += (double)row[j] * row[j];
-    float factor = squares > 0 ? (float)(magnitude / sqrt(squares)) : 0;
-    for (int64_t j = 0; j < columns; j++)
-        row[j] *= factor;
+    return squares > 0 ? (float)(a->magnitude[r] / sqrt(squares)) : 0;
 }
 
 static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_weight *w, dit_error *error)
@@ -44,14 +40,15 @@ static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_w
 #pragma omp parallel for reduction(&& : fits, memory) if (rows * a->columns > 1 << 14)
     for (int64_t i = 0; i < rows; i++) {
         float *row = malloc((size_t)a->columns * sizeof *row);
-        int64_t r = row_of(a, first, swapped, i);
+        int64_t r = dit_adapter_row(a, first, swapped, i);
         memory = memory && row;
         if (!row)
             continue;
         dit_cast_floats(DIT_F32, row, w->array.dtype, (char *)w->array.data + i * a->columns * size, a->columns);
-        add_row(a, r, row);
-        if (a->magnitude)
-            rescale_row(row, a->columns, a->magnitude[r]);
+        dit_adapter_add_row(a, r, row);
+        float factor = a->magnitude ? dit_adapter_row_factor(a, r, row) : 1;
+        for (int64_t j = 0; j < a->columns; j++)
+            row[j] *= factor;
         fits = dit_cast_floats(w->array.dtype, (char *)merged.data + i * a->columns * size, DIT_F32, row, a->columns) &&
                fits;
         free(row);
@@ -66,43 +63,6 @@ static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_w
         free(w->array.data);
     w->array = merged;
     w->owned = true;
-    return DIT_OK;
-}
-
-static dit_status add_tensor(dit_weights *weights, const char *layer, int number, const char *end, dit_shape shape,
-                             dit_array *array, dit_error *error)
-{
-    char name[600];
-    snprintf(name, sizeof name, "%s.lora.%d.%s.weight", layer, number, end);
-    if (dit_array_alloc(array, DIT_F32, shape, error))
-        return error->status;
-    return dit_weights_add(weights, name, *array, true, error);
-}
-
-// Adds the two factors beside a weight that is not to be changed, the scale in the second.
-static dit_status put_beside(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights,
-                             const dit_weight *w, dit_error *error)
-{
-    char layer[400], name[600];
-    dit_array down, up;
-    int64_t rows = w->array.shape.dim[0];
-    int number = 0;
-    snprintf(layer, sizeof layer, "%.*s", (int)(strlen(w->name) - strlen(".weight")), w->name);
-    do
-        snprintf(name, sizeof name, "%s.lora.%d.down.weight", layer, number);
-    while (dit_weights_find(weights, name) && ++number);
-    if (a->magnitude || w->array.shape.rank != 2)
-        return dit_fail(error, DIT_UNSUPPORTED, "%s: %.200s is for %s, stored as %s; %s", a->file, a->name, w->name,
-                        dit_dtype_name(w->array.dtype),
-                        a->magnitude ? "DoRA needs weights that are not quantised" : "it is no matrix");
-    if (add_tensor(weights, layer, number, "down", DIT_SHAPE(a->rank, a->columns), &down, error))
-        return error->status;
-    memcpy(down.data, a->down, dit_array_bytes(&down));
-    if (add_tensor(weights, layer, number, "up", DIT_SHAPE(rows, a->rank), &up, error))
-        return error->status;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < a->rank; k++)
-            ((float *)up.data)[i * a->rank + k] = a->scale * a->up[row_of(a, first, swapped, i) * a->rank + k];
     return DIT_OK;
 }
 
@@ -125,7 +85,7 @@ static dit_status add_bias(const dit_adapter *a, int64_t first, bool swapped, di
     }
     dit_cast_floats(DIT_F32, values, bias->array.dtype, bias->array.data, rows);
     for (int64_t i = 0; i < rows; i++)
-        values[i] += a->scale * a->bias[row_of(a, first, swapped, i)];
+        values[i] += a->scale * a->bias[dit_adapter_row(a, first, swapped, i)];
     bool fits = dit_cast_floats(sum.dtype, sum.data, DIT_F32, values, rows);
     free(values);
     if (bias->owned)
@@ -137,8 +97,8 @@ static dit_status add_bias(const dit_adapter *a, int64_t first, bool swapped, di
                            name, dit_dtype_name(sum.dtype));
 }
 
-dit_status dit_adapter_merge(const dit_adapter *a, int64_t first, bool swapped, dit_weights *weights, dit_weight *w,
-                             dit_error *error)
+dit_status dit_adapter_apply(const dit_adapter *a, int64_t first, bool swapped, bool keep_mapped, dit_weights *weights,
+                             dit_weight *w, dit_error *error)
 {
     char shape[160];
     const dit_shape *s = &w->array.shape;
@@ -148,6 +108,7 @@ dit_status dit_adapter_merge(const dit_adapter *a, int64_t first, bool swapped, 
                         (long long)a->rows, (long long)a->columns, w->name, dit_shape_text(s, shape));
     if (a->bias && add_bias(a, first, swapped, weights, w, error))
         return error->status;
-    return dit_dtype_is_float(w->array.dtype) ? merge(a, first, swapped, w, error)
-                                              : put_beside(a, first, swapped, weights, w, error);
+    const bool stays = !dit_dtype_is_float(w->array.dtype) ||
+                       (keep_mapped && w->array.shape.rank == 2 && dit_weights_is_mapped(weights, w));
+    return stays ? dit_adapter_put_beside(a, first, swapped, weights, w, error) : merge(a, first, swapped, w, error);
 }

@@ -16,10 +16,20 @@ typedef struct dit_adapter {
     float scale;      // alpha / rank times the strength
 } dit_adapter;
 
-// Adds `adapter`'s rows from `first` on to the weight, or beside it. `swapped`: the weight has the halves of the
-// adapter's rows the other way round.
-dit_status dit_adapter_merge(const dit_adapter *adapter, int64_t first, bool swapped, dit_weights *weights,
-                             dit_weight *weight, dit_error *error);
+// Adds `adapter`'s rows from `first` on to the weight; or beside it, where it is quantised or, with `keep_mapped`, a
+// matrix that lies in a file. `swapped`: the weight has the halves of the adapter's rows the other way round.
+dit_status dit_adapter_apply(const dit_adapter *adapter, int64_t first, bool swapped, bool keep_mapped,
+                             dit_weights *weights, dit_weight *weight, dit_error *error);
+// The second of the two (lora_beside.c).
+dit_status dit_adapter_put_beside(const dit_adapter *adapter, int64_t first, bool swapped, dit_weights *weights,
+                                  const dit_weight *weight, dit_error *error);
+
+// The adapter's row for row i of the weight.
+int64_t dit_adapter_row(const dit_adapter *adapter, int64_t first, bool swapped, int64_t i);
+// row += scale * up[r] @ down
+void dit_adapter_add_row(const dit_adapter *adapter, int64_t r, float *row);
+// m / |row|, DoRA's factor of row r; 0 for a row of zeros.
+float dit_adapter_row_factor(const dit_adapter *adapter, int64_t r, const float *row);
 
 // What PEFT keeps beside an adapter's tensors: adapter_config.json in its folder, or diffusers' metadata.
 typedef struct dit_lora_settings {

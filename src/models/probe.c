@@ -165,7 +165,8 @@ static dit_status apply_lora(dit_component *c, const dit_probe_options *o, dit_e
     int applied = 0;
     const char *name = c->class->name;
     dit_lora_part part = strstr(name, "2DModel") ? DIT_LORA_TRANSFORMER : DIT_LORA_TEXT_ENCODER;
-    if (!dit_lora_apply(c->weights, name, part, o->lora, o->lora_strength, &applied, error) && !applied)
+    const dit_lora lora = {o->lora, part, o->lora_strength, .keep_mapped = o->memory > 0};
+    if (!dit_lora_apply(c->weights, name, &lora, &applied, error) && !applied)
         dit_fail(error, DIT_BAD_FILE, "%s: holds no adapter for %s", o->lora, name);
     return error->status;
 }

@@ -314,14 +314,10 @@ static bool gather_samples(dit_graph *g, const z_image_config *c, int kind, cons
 
 static void embed(dit_graph *g, const z_image_config *c, int kind, struct samples *s)
 {
+    char embedder[64];
+    snprintf(embedder, sizeof embedder, "all_x_embedder.%d-%d", c->patch[kind], c->frames[kind]);
     for (int64_t b = 0; b < s->count; b++) {
-        DIT_SCOPE (g, "all_x_embedder")
-            DIT_SCOPE (g, "%d-%d", c->patch[kind], c->frames[kind]) {
-                dit_tensor weight = dit_parameter(g, "weight", DIT_SHAPE(c->width, dit_extent(g, s->picture[b], 2)),
-                                                  dit_initial_xavier(dit_extent(g, s->picture[b], 2), c->width));
-                dit_tensor bias = dit_parameter(g, "bias", DIT_SHAPE(c->width), DIT_INITIAL_ZEROS);
-                s->picture[b] = dit_linear(g, s->picture[b], weight, bias);
-            }
+        s->picture[b] = nn_linear(g, embedder, s->picture[b], c->width, true);
         s->caption[b] = nn_rms_norm(g, "cap_embedder.0", s->caption[b], c->norm_eps);
         s->caption[b] = nn_linear(g, "cap_embedder.1", s->caption[b], c->width, true);
     }

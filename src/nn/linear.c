@@ -2,26 +2,36 @@
 #include "nn/nn.h"
 #include <stdio.h>
 
-bool nn_adapter(dit_graph *g, int i, int64_t in, int64_t out, dit_tensor *down, dit_tensor *up)
+bool nn_adapter_at(dit_graph *g, int i, int64_t in, int64_t out, nn_adapter *adapter)
 {
-    char names[2][40];
-    snprintf(names[0], sizeof names[0], "lora.%d.down.weight", i);
-    snprintf(names[1], sizeof names[1], "lora.%d.up.weight", i);
-    const int64_t rank = dit_parameter_stored_extent(g, names[0], 0);
+    char down[40], up[40], row_factor[40];
+    snprintf(down, sizeof down, "lora.%d.down.weight", i);
+    snprintf(up, sizeof up, "lora.%d.up.weight", i);
+    snprintf(row_factor, sizeof row_factor, "lora.%d.row_factor", i);
+    const int64_t rank = dit_parameter_stored_extent(g, down, 0);
     if (!rank)
         return false;
-    *down = dit_parameter(g, names[0], DIT_SHAPE(rank, in), DIT_INITIAL_ZEROS);
-    *up = dit_parameter(g, names[1], DIT_SHAPE(out, rank), DIT_INITIAL_ZEROS);
+    adapter->down = dit_parameter(g, down, DIT_SHAPE(rank, in), DIT_INITIAL_ZEROS);
+    adapter->up = dit_parameter(g, up, DIT_SHAPE(out, rank), DIT_INITIAL_ZEROS);
+    adapter->row_factor = dit_parameter_stored_extent(g, row_factor, 0)
+                              ? dit_parameter(g, row_factor, DIT_SHAPE(out), DIT_INITIAL_ONES)
+                              : DIT_NONE;
     return true;
 }
 
-// y + sum of (x down^T) up^T
-static dit_tensor add_adapters(dit_graph *g, dit_tensor x, dit_tensor y)
+// x weight^T with what adapters make of it, and bias, which none of them touches.
+static dit_tensor adapted(dit_graph *g, dit_tensor x, dit_tensor weight, int64_t features, dit_tensor bias)
 {
-    dit_tensor down, up;
-    for (int i = 0; nn_adapter(g, i, dit_extent(g, x, -1), dit_extent(g, y, -1), &down, &up); i++)
-        y = dit_add(g, y, dit_linear(g, dit_linear(g, x, down, DIT_NONE), up, DIT_NONE));
-    return y;
+    nn_adapter a;
+    const int64_t K = dit_extent(g, x, -1);
+    if (!nn_adapter_at(g, 0, K, features, &a))
+        return dit_linear(g, x, weight, bias);
+    dit_tensor y = dit_linear(g, x, weight, DIT_NONE);
+    for (int i = 0; nn_adapter_at(g, i, K, features, &a); i++) {
+        y = dit_add(g, y, dit_linear(g, dit_linear(g, x, a.down, DIT_NONE), a.up, DIT_NONE));
+        y = dit_is_none(a.row_factor) ? y : dit_mul(g, y, a.row_factor);
+    }
+    return dit_is_none(bias) ? y : dit_add(g, y, bias);
 }
 
 dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t features, bool bias, dit_initial weight)
@@ -30,7 +40,7 @@ dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t 
     DIT_SCOPE (g, "%s", name) {
         dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(features, dit_extent(g, x, -1)), weight);
         dit_tensor b = bias ? dit_parameter(g, "bias", DIT_SHAPE(features), DIT_INITIAL_ZEROS) : DIT_NONE;
-        y = add_adapters(g, x, dit_linear(g, x, w, b));
+        y = adapted(g, x, w, features, b);
     }
     return y;
 }
@@ -47,10 +57,9 @@ dit_tensor nn_linear_apart(dit_graph *g, const char *name, dit_tensor x, int64_t
     if (dit_dtype_of(g, x) == DIT_F32)
         return nn_linear(g, name, x, features, true);
     DIT_SCOPE (g, "%s", name) {
-        y = dit_linear(g, x, dit_parameter(g, "weight", DIT_SHAPE(features, K), dit_initial_xavier(K, features)),
-                       DIT_NONE);
+        dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(features, K), dit_initial_xavier(K, features));
+        y = adapted(g, x, w, features, DIT_NONE);
         y = dit_add(g, y, dit_parameter(g, "bias", DIT_SHAPE(features), DIT_INITIAL_ZEROS));
-        y = add_adapters(g, x, y);
     }
     return y;
 }

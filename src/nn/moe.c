@@ -16,13 +16,16 @@ static dit_tensor expert_linear(dit_graph *g, const struct routed *r, dit_tensor
     int64_t K = dit_extent(g, x, -1);
     int count = r->options->experts;
     dit_tensor w = dit_parameter(g, "weight", DIT_SHAPE(width, K), dit_initial_xavier(K, width));
-    dit_tensor y = dit_grouped_linear(g, x, w, r->experts, others, i, count);
-    dit_tensor down, up;
-    for (int k = 0; nn_adapter(g, k, K, width, &down, &up); k++) {
-        dit_tensor h = dit_grouped_linear(g, x, down, r->experts, DIT_NONE, i, count);   // (R, rank)
-        y = dit_add(g, y, dit_grouped_linear(g, h, up, r->experts, DIT_NONE, i, count)); // (R, width)
+    nn_adapter a;
+    if (!nn_adapter_at(g, 0, K, width, &a))
+        return dit_grouped_linear(g, x, w, r->experts, others, i, count);
+    dit_tensor y = dit_grouped_linear(g, x, w, r->experts, DIT_NONE, i, count); // zeros in the other rows
+    for (int k = 0; nn_adapter_at(g, k, K, width, &a); k++) {
+        dit_tensor h = dit_grouped_linear(g, x, a.down, r->experts, DIT_NONE, i, count);   // (R, rank)
+        y = dit_add(g, y, dit_grouped_linear(g, h, a.up, r->experts, DIT_NONE, i, count)); // (R, width)
+        y = dit_is_none(a.row_factor) ? y : dit_mul(g, y, a.row_factor);
     }
-    return y;
+    return dit_is_none(others) ? y : dit_add(g, y, others);
 }
 
 // Every row through the layer `name` of its own expert. x: (R, K) in the network's dtype -> (R, width). In f32 from

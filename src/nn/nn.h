@@ -18,9 +18,13 @@ dit_tensor nn_linear_from(dit_graph *g, const char *name, dit_tensor x, int64_t 
 // The same with a bias that is added to the rounded product in half precision, where torch does so: for rows that do
 // not lie side by side, such as part of a sequence in each sample of a batch, or tokens whose features are far apart.
 dit_tensor nn_linear_apart(dit_graph *g, const char *name, dit_tensor x, int64_t features);
-// Pair `i` of the low-rank adapters that stand beside a weight which cannot hold them (models/lora.h), in the scope of
-// a linear layer: down (rank, in), up (out, rank). False when there is none of that number.
-bool nn_adapter(dit_graph *g, int i, int64_t in, int64_t out, dit_tensor *down, dit_tensor *up);
+// Low-rank adapter `i` of those that stand beside a weight which cannot hold them (models/lora.h), in the scope of a
+// linear layer. False when there is none of that number.
+typedef struct nn_adapter {
+    dit_tensor down, up;   // (rank, in), (out, rank)
+    dit_tensor row_factor; // (out): what the product with all up to this one is multiplied by; or DIT_NONE
+} nn_adapter;
+bool nn_adapter_at(dit_graph *g, int i, int64_t in, int64_t out, nn_adapter *adapter);
 // ids: (...) -> (..., width), with NAME.weight (count, width), started normal(0, 0.02).
 dit_tensor nn_embedding(dit_graph *g, const char *name, int64_t count, int64_t width, dit_tensor ids);
 

@@ -16,20 +16,21 @@ static bool lora_part(const char *name, dit_lora_part *part)
     return false;
 }
 
-static dit_status apply(const dit_model_lora *lora, dit_part *part, int *applied, dit_error *error)
+static dit_status apply(const dit_model_lora *file, dit_part *part, int *applied, dit_error *error)
 {
-    dit_lora_part of;
-    *applied = 0;
-    if (!lora_part(part->kind->name, &of))
-        return DIT_OK;
-    const char *class_name = part->component.class->name;
+    const dit_component *c = &part->component;
+    dit_lora lora = {file->path, .strength = file->strength, .keep_mapped = c->memory > 0};
     int third = 0;
-    if (dit_lora_apply(part->component.weights, class_name, of, lora->path, lora->strength, applied, error))
+    *applied = 0;
+    if (!lora_part(part->kind->name, &lora.part))
+        return DIT_OK;
+    if (dit_lora_apply(c->weights, c->class->name, &lora, applied, error))
         return error->status;
     // T5 is the third text encoder in kohya's names, also where FLUX.1 has no more than two.
-    if (of == DIT_LORA_TEXT_ENCODER_2 && !strcmp(class_name, "T5EncoderModel"))
-        dit_lora_apply(part->component.weights, class_name, DIT_LORA_TEXT_ENCODER_3, lora->path, lora->strength, &third,
-                       error);
+    if (lora.part == DIT_LORA_TEXT_ENCODER_2 && !strcmp(c->class->name, "T5EncoderModel")) {
+        lora.part = DIT_LORA_TEXT_ENCODER_3;
+        dit_lora_apply(c->weights, c->class->name, &lora, &third, error);
+    }
     *applied += third;
     return error->status;
 }

@@ -4,6 +4,7 @@
 #include "models/distance.h"
 #include "models/lora.h"
 #include "models/probe.h"
+#include "nn/nn.h"
 
 #define FOLDER "fixtures/lora"
 
@@ -70,8 +71,10 @@ static void several_add_up_in_floats_and_lie_beside_blocks(void **state)
     dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, 3, NULL, 0, NULL, NULL, &error);
     dit_weights *floats = small_weights(DIT_F32), *blocks = small_weights(DIT_Q8_0);
     for (int k = 0; k < 2; k++) {
-        dit_lora_apply(floats, "X", DIT_LORA_TRANSFORMER, s.path, 0.5, &applied, &error);
-        dit_lora_apply(blocks, "X", DIT_LORA_TRANSFORMER, s.path, 0.5, &applied, &error);
+        dit_lora_apply(floats, "X", &(dit_lora){s.path, .part = DIT_LORA_TRANSFORMER, .strength = 0.5}, &applied,
+                       &error);
+        dit_lora_apply(blocks, "X", &(dit_lora){s.path, .part = DIT_LORA_TRANSFORMER, .strength = 0.5}, &applied,
+                       &error);
         assert_int_equal(applied, 1);
     }
     assert_fine(error);
@@ -86,11 +89,110 @@ static void several_add_up_in_floats_and_lie_beside_blocks(void **state)
     const dit_weight *second = dit_weights_find(blocks, "layer.lora.1.up.weight");
     assert_true(second && dit_shape_equal(&second->array.shape, &DIT_SHAPE(4, 2)));
     assert_float_equal(((float *)second->array.data)[3], 0.25 * 3, 1e-6);
-    dit_lora_apply(floats, "X", DIT_LORA_TEXT_ENCODER, s.path, 0.5, &applied, &error);
+    dit_lora_apply(floats, "X", &(dit_lora){s.path, .part = DIT_LORA_TEXT_ENCODER, .strength = 0.5}, &applied, &error);
     assert_fine(error);
     assert_int_equal(applied, 0); // the file has none for it
     dit_weights_free(floats);
     dit_weights_free(blocks);
+    scratch_remove(&s);
+}
+
+static bool always_mapped(void *context, const dit_array *array)
+{
+    (void)context;
+    (void)array;
+    return true;
+}
+
+// What a linear layer of these weights makes of three rows.
+static void linear_outputs(dit_weights *weights, float y[3 * 4])
+{
+    dit_error error = {0};
+    dit_plan *plan = NULL;
+    dit_graph *g = dit_graph_new(weights);
+    dit_output(g, "y", nn_linear(g, "layer", dit_input(g, "x", DIT_F32, DIT_SHAPE(3, 32)), 4, true));
+    dit_plan_new(g, weights, NULL, &plan, &error);
+    assert_fine(error);
+    dit_weights_check_all_used(weights, NULL, &error);
+    assert_fine(error);
+    for (int i = 0; i < 3 * 32; i++)
+        ((float *)dit_plan_input(plan, "x").data)[i] = (float)(i * 7 % 11 - 5) / 8;
+    dit_plan_run(plan, NULL, NULL, &error);
+    assert_fine(error);
+    memcpy(y, dit_plan_output(plan, "y").data, 3 * 4 * sizeof *y);
+    dit_plan_free(plan);
+    dit_graph_free(g);
+}
+
+static void add_bias_to(dit_weights *weights)
+{
+    dit_error error = {0};
+    dit_weights_create(weights, "layer.bias", DIT_SHAPE(4), &error);
+    assert_fine(error);
+    for (int i = 0; i < 4; i++)
+        ((float *)dit_weights_find(weights, "layer.bias")->array.data)[i] = (float)(3 - i);
+}
+
+// LoRA, DoRA, whose V holds what the first did, and LoRA again, which its magnitudes do not touch, nor the bias.
+static void beside_a_weight_they_do_what_they_do_merged(void **state)
+{
+    (void)state;
+    scratch s;
+    scratch_make(&s);
+    dit_error error = {0};
+    float down[2 * 32], up[4 * 2], magnitude[4] = {1, -2, 0.5f, 30}, merged[3 * 4], decoded[4 * 32];
+    for (int i = 0; i < 2 * 32; i++)
+        down[i] = (float)(i % 5) - 1;
+    for (int i = 0; i < 4 * 2; i++)
+        up[i] = (float)i - 3;
+    const dit_safetensors_item items[] = {{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), down},
+                                          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), up},
+                                          {"layer.lora_magnitude_vector", DIT_F32, DIT_SHAPE(4), magnitude}};
+    dit_weights *sets[3] = {small_weights(DIT_F32), small_weights(DIT_Q8_0), dit_weights_new()};
+    dit_cast_floats(DIT_F32, decoded, DIT_Q8_0, dit_weights_find(sets[1], "layer.weight")->array.data, 4 * 32);
+    memcpy(dit_weights_find(sets[0], "layer.weight")->array.data, decoded, sizeof decoded);
+    dit_weights_add(sets[2], "layer.weight", (dit_array){DIT_F32, DIT_SHAPE(4, 32), decoded}, false, &error);
+    dit_weights_set_pager(sets[2], &(dit_weights_pager){.is_mapped = always_mapped});
+    for (int k = 0; k < 3; k++) {
+        int applied;
+        dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, k == 1 ? 3 : 2, NULL, 0, NULL, NULL, &error);
+        for (int i = 0; i < 3; i++)
+            dit_lora_apply(sets[i], "X", &(dit_lora){s.path, DIT_LORA_TRANSFORMER, 0.5, true}, &applied, &error);
+    }
+    assert_fine(error);
+    for (int i = 0; i < 3; i++) {
+        float y[3 * 4];
+        add_bias_to(sets[i]);
+        assert_int_equal(dit_weights_count(sets[i]), i ? 2 + 3 * 2 + 1 : 2);
+        linear_outputs(sets[i], i ? y : merged);
+        for (int k = 0; i && k < 3 * 4; k++)
+            assert_float_equal(y[k], merged[k], 1e-4);
+        dit_weights_free(sets[i]);
+    }
+    scratch_remove(&s);
+}
+
+// Tensors of such names in a network's own file are not taken for what they are not.
+static void tensors_named_as_adapters_are_refused(void **state)
+{
+    (void)state;
+    scratch s;
+    scratch_make(&s);
+    dit_error error = {0};
+    dit_array a;
+    float x[2 * 32] = {0};
+    int applied;
+    const dit_safetensors_item items[] = {{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x},
+                                          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x},
+                                          {"layer.dora_scale", DIT_F32, DIT_SHAPE(4), x}};
+    dit_weights *weights = small_weights(DIT_Q8_0);
+    dit_array_alloc(&a, DIT_F16, DIT_SHAPE(2, 32), &error);
+    dit_weights_add(weights, "layer.lora.0.down.weight", a, true, &error);
+    dit_safetensors_write(scratch_path(&s, "x.safetensors"), items, 3, NULL, 0, NULL, NULL, &error);
+    assert_fine(error);
+    dit_lora_apply(weights, "X", &(dit_lora){s.path, .part = DIT_LORA_TRANSFORMER, .strength = 1}, &applied, &error);
+    assert_refused(&error, DIT_BAD_FILE, "layer.lora.0");
+    dit_weights_free(weights);
     scratch_remove(&s);
 }
 
@@ -121,7 +223,7 @@ static void merged_ones(const char *metadata, dit_lora_part part, const char *pr
         *(float *)a.data = 0;
         dit_weights_add(weights, layers[i], a, true, &error);
     }
-    dit_lora_apply(weights, "X", part, s.path, 0.5, &applied, &error);
+    dit_lora_apply(weights, "X", &(dit_lora){s.path, .part = part, .strength = 0.5}, &applied, &error);
     assert_fine(error);
     assert_int_equal(applied, 2);
     for (int i = 0; i < 3; i++)
@@ -184,7 +286,8 @@ static void text_encoders_are_found_with_and_without_their_prefix(void **state)
             dit_array_alloc(&a, DIT_F32, DIT_SHAPE(1, 1), &error);
             *(float *)a.data = 2;
             dit_weights_add(weights, layers[k], a, true, &error);
-            dit_lora_apply(weights, "CLIPTextModel", DIT_LORA_TEXT_ENCODER, s.path, 1, &applied, &error);
+            dit_lora_apply(weights, "CLIPTextModel", &(dit_lora){s.path, .part = DIT_LORA_TEXT_ENCODER, .strength = 1},
+                           &applied, &error);
             assert_fine(error);
             assert_float_equal(*(const float *)dit_weights_find(weights, layers[k])->array.data, 3, 0);
             dit_weights_free(weights);
@@ -250,12 +353,6 @@ static void files_that_do_not_fit_are_refused(void **state)
          DIT_F32,
          DIT_UNSUPPORTED,
          "magnitudes"},
-        {{{"layer.lora_A.weight", DIT_F32, DIT_SHAPE(2, 32), x},
-          {"layer.lora_B.weight", DIT_F32, DIT_SHAPE(4, 2), x},
-          {"layer.lora_magnitude_vector", DIT_F32, DIT_SHAPE(4), x}},
-         DIT_Q8_0,
-         DIT_UNSUPPORTED,
-         "DoRA"},
     };
     scratch s;
     scratch_make(&s);
@@ -266,7 +363,8 @@ static void files_that_do_not_fit_are_refused(void **state)
         dit_safetensors_write(scratch_path(&s, "x.safetensors"), cases[i].items, cases[i].items[2].name ? 3 : 2, NULL,
                               0, NULL, NULL, &error);
         assert_fine(error);
-        dit_lora_apply(weights, "X", DIT_LORA_TRANSFORMER, s.path, 1, &applied, &error);
+        dit_lora_apply(weights, "X", &(dit_lora){s.path, .part = DIT_LORA_TRANSFORMER, .strength = 1}, &applied,
+                       &error);
         assert_refused(&error, cases[i].status, cases[i].word);
         assert_non_null(strstr(error.message, "x.safetensors"));
         dit_weights_free(weights);
@@ -279,6 +377,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adapters_are_merged_by_their_definition),
         cmocka_unit_test(several_add_up_in_floats_and_lie_beside_blocks),
+        cmocka_unit_test(beside_a_weight_they_do_what_they_do_merged),
+        cmocka_unit_test(tensors_named_as_adapters_are_refused),
         cmocka_unit_test(settings_of_peft_count),
         cmocka_unit_test(text_encoders_are_found_with_and_without_their_prefix),
         cmocka_unit_test(files_that_do_not_fit_are_refused),

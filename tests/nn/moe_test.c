@@ -29,14 +29,14 @@ static dit_tensor all_experts(dit_graph *g, dit_tensor x)
     return y;
 }
 
-// A random tensor, (rows, columns), of the set.
-static void add_random(dit_weights *weights, const char *name, int64_t rows, int64_t columns)
+// A random tensor of the set.
+static void add_random(dit_weights *weights, const char *name, dit_shape shape)
 {
     dit_error error = {0};
-    dit_weights_create(weights, name, DIT_SHAPE(rows, columns), &error);
+    dit_weights_create(weights, name, shape, &error);
     assert_fine(error);
     float *x = dit_weights_find(weights, name)->array.data;
-    for (int64_t i = 0; i < rows * columns; i++)
+    for (int64_t i = 0; i < dit_shape_count(&shape); i++)
         x[i] = dit_counter_uniform(7, (uint64_t)dit_weights_count(weights), (uint64_t)i) - 0.5f;
 }
 
@@ -48,10 +48,12 @@ static dit_weights *random_weights(void)
     all_experts(g, dit_input(g, "x", DIT_F32, DIT_SHAPE(B, T, C)));
     dit_parameters_create(g, weights, 1, &error);
     assert_fine(error);
-    add_random(weights, "ff.experts.1.w1.lora.0.down.weight", RANK, C);
-    add_random(weights, "ff.experts.1.w1.lora.0.up.weight", WIDTH, RANK);
-    add_random(weights, "ff.experts.4.w2.lora.0.down.weight", RANK, WIDTH);
-    add_random(weights, "ff.experts.4.w2.lora.0.up.weight", C, RANK);
+    add_random(weights, "ff.experts.1.w1.lora.0.down.weight", DIT_SHAPE(RANK, C));
+    add_random(weights, "ff.experts.1.w1.lora.0.up.weight", DIT_SHAPE(WIDTH, RANK));
+    add_random(weights, "ff.experts.1.w1.lora.0.row_factor", DIT_SHAPE(WIDTH));
+    add_random(weights, "ff.experts.4.w2.lora.0.down.weight", DIT_SHAPE(RANK, WIDTH));
+    add_random(weights, "ff.experts.4.w2.lora.0.up.weight", DIT_SHAPE(C, RANK));
+    add_random(weights, "ff.experts.4.w2.lora.0.row_factor", DIT_SHAPE(C));
     dit_graph_free(g);
     return weights;
 }
