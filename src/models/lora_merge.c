@@ -30,7 +30,8 @@ float dit_adapter_row_factor(const dit_adapter *a, int64_t r, const float *row)
     return squares > 0 ? (float)(a->magnitude[r] / sqrt(squares)) : 0;
 }
 
-static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_weight *w, dit_error *error)
+static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, const dit_weights *weights, dit_weight *w,
+                        dit_error *error)
 {
     dit_array merged;
     int64_t rows = w->array.shape.dim[0], size = (int64_t)dit_dtype_size(w->array.dtype);
@@ -59,6 +60,7 @@ static dit_status merge(const dit_adapter *a, int64_t first, bool swapped, dit_w
                                  a->name, w->name, dit_dtype_name(w->array.dtype))
                       : dit_fail(error, DIT_NO_MEMORY, "%s: no memory to merge %.200s", a->file, a->name);
     }
+    dit_weights_release(weights, w);
     if (w->owned)
         free(w->array.data);
     w->array = merged;
@@ -110,5 +112,6 @@ dit_status dit_adapter_apply(const dit_adapter *a, int64_t first, bool swapped, 
         return error->status;
     const bool stays = !dit_dtype_is_float(w->array.dtype) ||
                        (keep_mapped && w->array.shape.rank == 2 && dit_weights_is_mapped(weights, w));
-    return stays ? dit_adapter_put_beside(a, first, swapped, weights, w, error) : merge(a, first, swapped, w, error);
+    return stays ? dit_adapter_put_beside(a, first, swapped, weights, w, error)
+                 : merge(a, first, swapped, weights, w, error);
 }
