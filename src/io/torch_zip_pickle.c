@@ -329,7 +329,7 @@ static void push_storage(struct machine *m)
         push(m, result);
 }
 
-// The attributes of a dict: `_metadata` of a state dict, which says nothing about tensors.
+// The attributes of a dict, which say nothing about its tensors: `_metadata` of a state dict, a namespace's options.
 static void drop_state(struct machine *m)
 {
     pop(m);
@@ -449,7 +449,8 @@ static void step(struct machine *m)
     case 'u': // SETITEMS
         add_above_mark(m, DIT_PICKLE_DICT);
         break;
-    case 'R': // REDUCE
+    case 'R':  // REDUCE
+    case 0x81: // NEWOBJ
         reduce(m);
         break;
     case 'b': // BUILD

@@ -50,6 +50,7 @@ typedef enum dit_pickle_kind {
 // Names that a pickle may use.
 typedef enum dit_pickle_global {
     DIT_GLOBAL_ORDERED_DICT,
+    DIT_GLOBAL_NAMESPACE, // the options of a training script, beside its weights; an empty dict here
     DIT_GLOBAL_REBUILD_TENSOR,
     DIT_GLOBAL_REBUILD_TENSOR_3,
     DIT_GLOBAL_REBUILD_PARAMETER,

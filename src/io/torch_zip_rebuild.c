@@ -29,6 +29,7 @@ static const struct {
     dit_pickle_value value;
 } globals[] = {
     {"collections", "OrderedDict", {.kind = DIT_PICKLE_GLOBAL, .global = DIT_GLOBAL_ORDERED_DICT}},
+    {"argparse", "Namespace", {.kind = DIT_PICKLE_GLOBAL, .global = DIT_GLOBAL_NAMESPACE}},
     {"torch._utils", "_rebuild_tensor_v2", {.kind = DIT_PICKLE_GLOBAL, .global = DIT_GLOBAL_REBUILD_TENSOR}},
     {"torch._utils", "_rebuild_tensor_v3", {.kind = DIT_PICKLE_GLOBAL, .global = DIT_GLOBAL_REBUILD_TENSOR_3}},
     {"torch._utils", "_rebuild_parameter", {.kind = DIT_PICKLE_GLOBAL, .global = DIT_GLOBAL_REBUILD_PARAMETER}},
@@ -121,6 +122,7 @@ dit_status dit_pickle_call(dit_arena *arena, const dit_pickle_value *global, con
 {
     const dit_pickle_value *data;
     switch (global->kind == DIT_PICKLE_GLOBAL && a->kind == DIT_PICKLE_TUPLE ? global->global : DIT_GLOBAL_DTYPE) {
+    case DIT_GLOBAL_NAMESPACE:    // its options are attributes
     case DIT_GLOBAL_ORDERED_DICT: // arguments would be items, which torch adds afterwards
         if (a->count)
             break;
