@@ -116,6 +116,7 @@ static dit_status to_image(const dit_job *job, const dit_array *pixels, dit_imag
 
 // The pictures of a job, of which those before `first` are there.
 struct pictures {
+    const dit_model *model;
     const dit_job *job;
     dit_image *images;
     int first;
@@ -126,6 +127,8 @@ static dit_status take(void *context, int64_t b, const dit_array *pixels, dit_er
     const struct pictures *p = context;
     const dit_picture_sink *sink = &p->job->sink;
     const int index = p->first + (int)b;
+    if (dit_model_has_part(p->model, "vae") && dit_model_check_numbers(p->model, "vae", pixels, error))
+        return error->status;
     if (!to_image(p->job, pixels, &p->images[index], error) && sink->take)
         sink->take(sink->context, index, &p->images[index], error);
     return error->status;
@@ -139,7 +142,7 @@ dit_status dit_decode_latents(dit_model *m, const dit_job *job, const dit_array 
     const bool decodes = dit_model_has_part(m, "vae"), masked = job->request->mask != NULL;
     const int64_t together = decodes && picture < most ? most / picture : 1;
     const int64_t count = latents->shape.dim[0], one = dit_shape_count(&latents->shape) / count;
-    struct pictures p = {job, images, 0};
+    struct pictures p = {m, job, images, 0};
     const dit_autoencoder_options options = {.watch = watch, .whole = take, .context = &p};
     for (; p.first < count && !error->status; p.first += (int)together) {
         dit_array some = *latents, pixels = {0};
@@ -195,6 +198,8 @@ dit_status dit_encode_pixels(dit_model *m, const dit_array *pixels, dit_generato
             dit_fail(error, DIT_NO_MEMORY, "no memory to draw a picture's latents");
         else
             draw(&facts, latents->data, logvar.data, noise, n);
+        if (!error->status)
+            dit_model_check_numbers(m, "vae", latents, error);
     }
     free(noise);
     free(logvar.data);

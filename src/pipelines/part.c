@@ -1,5 +1,6 @@
 // pipelines/part.c: the networks and tokenizers of a model: found, opened, checked, and released when they are done.
 #include "pipelines/pipeline.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,17 @@ double dit_model_part_number(dit_model *m, const char *name, const char *key, do
         return otherwise;
     json_t *value = json_object_get(dit_json_root(c->json).value, key);
     return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+dit_status dit_model_check_numbers(const dit_model *m, const char *name, const dit_array *values, dit_error *error)
+{
+    const float *x = values->data;
+    const int64_t count = values->dtype == DIT_F32 ? dit_shape_count(&values->shape) : 0;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return dit_fail(error, DIT_BAD_NUMBER, "%s: it gave a value that is no number; its weights may be damaged",
+                            find(m, name)->source.path);
+    return DIT_OK;
 }
 
 void dit_model_part_done(dit_model *m, const char *name)

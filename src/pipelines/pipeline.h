@@ -208,6 +208,8 @@ bool dit_model_has_part(const dit_model *model, const char *name);
 const void *dit_model_transformer_config(const dit_model *model);
 // A number of a part's config.json, such as the vae's scaling_factor.
 double dit_model_part_number(dit_model *model, const char *name, const char *key, double otherwise, dit_error *error);
+// Fails with DIT_BAD_NUMBER, naming the part, when one of the f32 values that it gave is not finite.
+dit_status dit_model_check_numbers(const dit_model *model, const char *name, const dit_array *values, dit_error *error);
 // Closes a part that is done, unless the model keeps them.
 void dit_model_part_done(dit_model *model, const char *name);
 // Keeps all parts open between pictures: faster for several prompts, and as large as all of them.

@@ -342,12 +342,9 @@ dit_status dit_draw_states(dit_model *model, const dit_job *job, const dit_watch
     if (!open_run(&r, state, error) && !report(&r, error))
         while (r.sampler->next < r.sampler->calls && !step(&r, error)) {
         }
-    int64_t n = job->count * r.picture;
-    for (int64_t i = 0; !error->status && i < n; i++)
-        if (!isfinite(r.state[i]))
-            dit_fail(error, DIT_BAD_NUMBER, "the model gave a value that is no number; its weights may be damaged");
-    if (!error->status && job->state_scale != 0)
-        scale_state(r.state, n, 1 / job->state_scale);
+    if (!error->status && !dit_model_check_numbers(model, model->parts[0].kind->name, state, error) &&
+        job->state_scale != 0)
+        scale_state(r.state, job->count * r.picture, 1 / job->state_scale);
     model->seconds.sample = dit_seconds_now() - start - model->seconds.encode;
     dit_preview_close(&r.preview);
     dit_model_part_done(model, model->parts[0].kind->name);

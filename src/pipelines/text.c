@@ -101,6 +101,8 @@ dit_status dit_encode_texts(dit_model *m, const dit_text_query *q, const dit_wat
             dit_arrays_give(&in, "attention_mask", mask, error);
         dit_model_part_done(m, q->encoder);
     }
+    for (int i = first; i < out->count && !error->status; i++)
+        dit_model_check_numbers(m, q->encoder, &out->item[i].array, error);
     for (int i = 0; i < in.count && !error->status; i++) {
         dit_arrays_give(out, in.item[i].name, in.item[i].array, error);
         in.item[i].array.data = NULL;

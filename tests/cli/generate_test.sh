@@ -135,6 +135,19 @@ truncate -s -8 broken/transformer/diffusion_pytorch_model.safetensors
 refuse 1 'diffusion_pytorch_model.safetensors' generate -p x --model broken
 rm -r broken
 
+# Weights that are no numbers: the part that gave others is named, before the next one runs.
+whole=$source_root/tests/fixtures/whole/flux-dev/model
+for part in text_encoder text_encoder_2 transformer vae; do
+    cp -rL "$whole" broken
+    chmod -R u+w broken
+    file=$(echo broken/$part/*.safetensors)
+    size=$(stat -c %s "$file") header=$(($(od -An -tu8 -N8 "$file") + 8))
+    head -c "$header" "$file" >cut
+    head -c $((size - header)) /dev/zero | tr '\0' '\377' | cat cut - >"$file"
+    refuse 1 "broken/$part: it gave a value that is no number" generate -p x --model broken --steps 1 --width 32 --height 32
+    rm -r broken
+done
+
 # ---- The interactive prompt, without a terminal
 printf '%s\n' 'number 1' '!seed 3' '!steps 2' 'number 2' '' '!show' '!quit' 'not drawn' >lines
 "$dit" generate -i --seed 3 <lines >shown 2>said || fail "interactive: $(cat said)"
